@@ -1,0 +1,204 @@
+"""Rows as frozen dataclasses. Times are epoch seconds in UTC unless a name ends in `_ms`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """One installation of the App on an account; id 0 stands for token mode."""
+
+    id: int
+    account: str
+    account_type: str
+    suspended_at: int | None = None
+    removed_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository that is or was watched. `id` is GitHub's and survives renames."""
+
+    id: int
+    installation_id: int
+    full_name: str
+    private: bool
+    default_branch: str
+    removed_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One attempt of a workflow run (or a check suite of another App: run id = suite id, attempt 1)."""
+
+    installation_id: int
+    repo_id: int
+    repository: str
+    run_id: int
+    run_attempt: int
+    workflow_id: int
+    workflow: str
+    event: str
+    branch: str
+    commit: str
+    status: str
+    conclusion: str | None
+    created_at: int
+    started_at: int
+    completed_at: int | None
+    url: str
+    actor: str = ""
+    title: str = ""
+    fork: bool = False
+    """The head repository is not the repository itself."""
+    default_branch: bool = False
+    """It ran for the repository's own default branch, not for a pull request."""
+    pull_request: int | None = None
+    """Number of the pull request the run belongs to, where known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """The conclusion of one job of a run attempt; kept for runs whose jobs were read."""
+
+    repo_id: int
+    run_id: int
+    run_attempt: int
+    job_id: int
+    job: str
+    conclusion: str
+    started_at: int | None
+    completed_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One classified failed job of a run attempt."""
+
+    installation_id: int
+    repo_id: int
+    repository: str
+    run_id: int
+    run_attempt: int
+    job_id: int
+    workflow_id: int
+    workflow: str
+    job: str
+    step: str
+    branch: str
+    commit: str
+    category: str
+    severity: str
+    confidence: float
+    rule: str | None
+    tool: str | None
+    message: str
+    excerpt: str
+    fingerprint: str
+    generic: bool
+    path: str | None
+    line: int | None
+    suggestions: tuple[str, ...]
+    reasons: tuple[str, ...]
+    detected_at: int
+    url: str
+    retry_count: int = 0
+    crossed: bool = False
+    """It crossed the threshold for a notice, so its recovery is part of closing the issue."""
+    verdict: str | None = None
+    resolved_at: int | None = None
+    pull_request: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """A fingerprint within one installation, with what is known of it over all its repositories."""
+
+    installation_id: int
+    fingerprint: str
+    category: str
+    description: str
+    count: int
+    repositories: tuple[str, ...]
+    first_seen: int
+    last_seen: int
+    muted: bool
+    suggestions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """An issue of ours on GitHub for one fingerprint in one repository."""
+
+    repo_id: int
+    fingerprint: str
+    number: int
+    state: str
+    """`open` or `closed`."""
+    opened_at: int
+    closed_at: int | None
+    url: str
+    body_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Health of one repository or of everything in a time window; the contract's `health` object."""
+
+    time_range: str
+    repository: str | None
+    success_rate: float | None
+    """Percent with one decimal; None where no run counts."""
+    total_runs: int
+    successful_runs: int
+    failed_runs: int
+    average_duration_minutes: float
+    health_score: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Something done, or about to be done, on GitHub exactly once. `state` is `intent` or `done`."""
+
+    key: str
+    kind: str
+    state: str
+    external_id: str
+    url: str
+    body_hash: str
+    fresh: bool
+    """The intent was recorded just now; otherwise an earlier attempt may already have reached GitHub."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A verified webhook delivery on its way into the inbox."""
+
+    guid: str
+    event: str
+    action: str
+    installation_id: int
+    repo_id: int | None
+    lane: str | None
+    body: bytes
+    """The JSON text of the payload, uncompressed."""
+    received_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A unit of work somebody holds a lease on. (id, owner, attempt) fences its completion."""
+
+    id: int
+    kind: str
+    lane: str | None
+    owner: str
+    attempt: int
+    """1-based; counted when the job is claimed."""
+    guid: str | None
+    event: str | None
+    payload: bytes
+    """For kind `delivery` the JSON text of the webhook; otherwise the JSON arguments of the job."""
+    installation_id: int
+    lease_until_ms: int
