@@ -1,0 +1,87 @@
+"""What is known when something is decided or written: the input of `policy` and of `render`. No behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from storage.model import Failure, Issue, Pattern, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedFailure:
+    """A failure that is not resolved, with what the history knows of its fingerprint."""
+
+    failure: Failure
+    pattern: Pattern | None = None
+    """Known from elsewhere or before; only repositories that this report's readers may know are named in it."""
+    issue: Issue | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitReport:
+    """Everything that ran on one head commit: the latest attempt of each run, and what is still broken."""
+
+    repository: str
+    web_url: str
+    """Root of the web interface, without a trailing slash: `https://github.com`."""
+    commit: str
+    runs: tuple[Run, ...]
+    failures: tuple[ReportedFailure, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences of ours about the report itself (a log that had expired, a permission that is missing)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueReport:
+    """One root cause in one repository, for the body of its issue. `occurrences` are newest first."""
+
+    repository: str
+    web_url: str
+    fingerprint: str
+    mention: str
+    """`@copilot`, or empty where nobody is to be mentioned."""
+    occurrences: tuple[Failure, ...]
+    affected_repositories: tuple[str, ...] = ()
+    related: tuple[Issue, ...] = ()
+    previous: Issue | None = None
+    """The closed issue of the same fingerprint that this one continues."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageReport:
+    """Many different new failures in one run: one issue that lists them, nobody mentioned."""
+
+    repository: str
+    web_url: str
+    run: Run
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRunText:
+    """The body of our check run, within GitHub's limits (bytes, not characters)."""
+
+    title: str
+    summary: str
+    conclusion: str
+    """`neutral` while something failed, `success` once all is green again."""
+    annotations: tuple[CheckAnnotation, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckAnnotation:
+    """One annotation on a line of a file of the repository."""
+
+    path: str
+    line: int
+    title: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueText:
+    """Title, body and labels of an issue, within GitHub's limits."""
+
+    title: str
+    body: str
+    labels: tuple[str, ...]
