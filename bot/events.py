@@ -1,0 +1,298 @@
+"""Payload → typed, frozen event: the only reader of payloads. Unknown fields are ignored, wrong types refused.
+
+Field names and nullability follow GitHub's webhook description (docs.github.com/webhooks/webhook-events-and-payloads).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from storage.model import Run
+
+
+class Unreadable(ValueError):
+    """A payload does not have the shape of its event; the text names the field."""
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """Base of everything read from a payload."""
+
+
+class Account(Shape, frozen=True):
+    login: str
+    type: str = "User"
+
+
+class App(Shape, frozen=True):
+    id: int
+    slug: str | None = None
+    name: str | None = None
+
+
+class InstallationRef(Shape, frozen=True):
+    id: int
+
+
+class RepositoryRef(Shape, frozen=True):
+    id: int
+    full_name: str
+    private: bool = True
+    """Missing means private: a fact nobody knows to be public is not told."""
+    default_branch: str | None = None
+    fork: bool = False
+    owner: Account | None = None
+
+
+class HeadRepository(Shape, frozen=True):
+    id: int
+    full_name: str | None = None
+    owner: Account | None = None
+
+
+class PullBase(Shape, frozen=True):
+    ref: str | None = None
+    repo: InstallationRef | None = None
+
+
+class PullRef(Shape, frozen=True):
+    number: int
+    base: PullBase | None = None
+
+
+class WorkflowRunShape(Shape, frozen=True):
+    id: int
+    head_sha: str
+    status: str
+    created_at: datetime
+    workflow_id: int = 0
+    run_attempt: int = 1
+    run_number: int = 0
+    event: str = ""
+    name: str | None = None
+    display_title: str | None = None
+    path: str | None = None
+    conclusion: str | None = None
+    head_branch: str | None = None
+    head_repository: HeadRepository | None = None
+    pull_requests: list[PullRef] | None = None
+    run_started_at: datetime | None = None
+    updated_at: datetime | None = None
+    actor: Account | None = None
+    html_url: str = ""
+
+
+class WorkflowRunEvent(Shape, frozen=True):
+    """`workflow_run`: requested, in_progress, completed (once per attempt)."""
+
+    action: str
+    workflow_run: WorkflowRunShape
+    repository: RepositoryRef
+    installation: InstallationRef | None = None
+
+
+class CheckSuiteShape(Shape, frozen=True):
+    id: int
+    head_sha: str
+    app: App
+    head_branch: str | None = None
+    status: str | None = None
+    conclusion: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    pull_requests: list[PullRef] | None = None
+    latest_check_runs_count: int = 0
+
+
+class CheckSuiteEvent(Shape, frozen=True):
+    """`check_suite`: requested and rerequested for our own suite, completed for every App's."""
+
+    action: str
+    check_suite: CheckSuiteShape
+    repository: RepositoryRef
+    installation: InstallationRef | None = None
+
+
+class CheckRunShape(Shape, frozen=True):
+    id: int
+    head_sha: str
+    app: App | None = None
+
+
+class CheckRunEvent(Shape, frozen=True):
+    """`check_run`: rerequested reaches only the App that owns the run."""
+
+    action: str
+    check_run: CheckRunShape
+    repository: RepositoryRef
+    installation: InstallationRef | None = None
+
+
+class CommentShape(Shape, frozen=True):
+    id: int
+    body: str | None
+    user: Account | None = None
+    performed_via_github_app: App | None = None
+    html_url: str = ""
+
+
+class IssueShape(Shape, frozen=True):
+    number: int
+    state: str = "open"
+    state_reason: str | None = None
+    user: Account | None = None
+
+
+class IssueCommentEvent(Shape, frozen=True):
+    """`issue_comment`: in issues and in the conversation of pull requests."""
+
+    action: str
+    issue: IssueShape
+    comment: CommentShape
+    repository: RepositoryRef
+    installation: InstallationRef | None = None
+    sender: Account | None = None
+
+
+class IssuesEvent(Shape, frozen=True):
+    """`issues`: closed, reopened, deleted, transferred matter for the issues that are ours."""
+
+    action: str
+    issue: IssueShape
+    repository: RepositoryRef
+    installation: InstallationRef | None = None
+
+
+class InstallationShape(Shape, frozen=True):
+    id: int
+    account: Account | None = None
+    suspended_at: datetime | None = None
+
+
+class InstalledRepository(Shape, frozen=True):
+    id: int
+    full_name: str
+    private: bool = True
+
+
+class InstallationEvent(Shape, frozen=True):
+    """`installation`: created, deleted, suspend, unsuspend, new_permissions_accepted."""
+
+    action: str
+    installation: InstallationShape
+    repositories: list[InstalledRepository] | None = None
+
+
+class InstallationRepositoriesEvent(Shape, frozen=True):
+    """`installation_repositories`: added, removed."""
+
+    action: str
+    installation: InstallationShape
+    repositories_added: list[InstalledRepository] = []
+    repositories_removed: list[InstalledRepository] = []
+
+
+EventT = TypeVar("EventT", bound=Shape)
+
+EVENTS: dict[str, type[Shape]] = {
+    "workflow_run": WorkflowRunEvent,
+    "check_suite": CheckSuiteEvent,
+    "check_run": CheckRunEvent,
+    "issue_comment": IssueCommentEvent,
+    "issues": IssuesEvent,
+    "installation": InstallationEvent,
+    "installation_repositories": InstallationRepositoriesEvent,
+}
+
+
+def parse(data: object, shape: type[EventT]) -> EventT:
+    """The decoded payload as its event; Unreadable names the first field that is wrong."""
+    try:
+        return msgspec.convert(data, shape)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise Unreadable(f"payload of {shape.__name__} cannot be read: {error}") from error
+
+
+def epoch(moment: datetime | None) -> int | None:
+    """Whole seconds since 1970 in UTC; a time without a zone is taken as UTC."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp())
+
+
+PULL_REQUEST_EVENTS = frozenset({"pull_request", "pull_request_target", "merge_group"})
+
+
+def run_of_workflow(event: WorkflowRunEvent) -> Run:
+    """The stored form of a workflow run's attempt."""
+    run, repository = event.workflow_run, event.repository
+    created = epoch(run.created_at) or 0
+    fork = run.head_repository is None or run.head_repository.id != repository.id
+    branch = run.head_branch or ""
+    own = not fork and run.event not in PULL_REQUEST_EVENTS
+    return Run(
+        installation_id=event.installation.id if event.installation else 0,
+        repo_id=repository.id,
+        repository=repository.full_name,
+        run_id=run.id,
+        run_attempt=run.run_attempt,
+        workflow_id=run.workflow_id,
+        workflow=run.name or run.path or "",
+        event=run.event,
+        branch=branch,
+        commit=run.head_sha,
+        status=run.status,
+        conclusion=run.conclusion,
+        created_at=created,
+        started_at=epoch(run.run_started_at) or created,
+        completed_at=(epoch(run.updated_at) or created) if run.status == "completed" else None,
+        url=run.html_url,
+        actor=run.actor.login if run.actor else "",
+        title=run.display_title or "",
+        fork=fork,
+        default_branch=own and bool(branch) and branch == repository.default_branch,
+        pull_request=pull_request_of(run.pull_requests, repository.id),
+    )
+
+
+def run_of_suite(event: CheckSuiteEvent) -> Run:
+    """A suite of another App as a run: run id = suite id, attempt 1, workflow = the App's name."""
+    suite, repository = event.check_suite, event.repository
+    created = epoch(suite.created_at) or epoch(suite.updated_at) or 0
+    branch = suite.head_branch or ""
+    pull_request = pull_request_of(suite.pull_requests, repository.id)
+    return Run(
+        installation_id=event.installation.id if event.installation else 0,
+        repo_id=repository.id,
+        repository=repository.full_name,
+        run_id=suite.id,
+        run_attempt=1,
+        workflow_id=suite.app.id,
+        workflow=suite.app.name or suite.app.slug or f"App {suite.app.id}",
+        event="check_suite",
+        branch=branch,
+        commit=suite.head_sha,
+        status=suite.status or "completed",
+        conclusion=suite.conclusion,
+        created_at=created,
+        started_at=created,
+        completed_at=epoch(suite.updated_at) or created,
+        url="",
+        default_branch=bool(branch) and branch == repository.default_branch and pull_request is None,
+        pull_request=pull_request,
+    )
+
+
+def pull_request_of(pulls: list[PullRef] | None, repo_id: int) -> int | None:
+    """The number of the first open pull request against this repository itself.
+
+    GitHub lists every open pull request that matches the commit or the branch, other repositories' included.
+    """
+    for pull in pulls or []:
+        if pull.base is None or pull.base.repo is None or pull.base.repo.id == repo_id:
+            return pull.number
+    return None
