@@ -46,15 +46,15 @@ class Settings(BaseSettings):
     )
 
     app_id: int | None = Field(None, validation_alias=AliasChoices("GITHUB_APP_ID", "APP_ID"), gt=0)
-    private_key: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("GITHUB_PRIVATE_KEY", "PRIVATE_KEY")
-    )
+    private_key: SecretStr | None = Field(None, validation_alias=AliasChoices("GITHUB_PRIVATE_KEY", "PRIVATE_KEY"))
     private_key_path: Path | None = Field(
         None, validation_alias=AliasChoices("GITHUB_PRIVATE_KEY_PATH", "PRIVATE_KEY_PATH")
     )
     token: SecretStr | None = Field(None, validation_alias="GITHUB_TOKEN")
     pipeline_config: Path = Field(
-        Path(".storyteller/config.json"), validation_alias="PIPELINE_CONFIG", description="repositories of token mode"
+        Path(".storyteller/config.json"),
+        validation_alias="PIPELINE_CONFIG",
+        description="repositories of token mode",
     )
     webhook_secret: SecretStr | None = Field(None, validation_alias="WEBHOOK_SECRET")
     webhook_secret_previous: SecretStr | None = Field(None, validation_alias="WEBHOOK_SECRET_PREVIOUS")
@@ -78,11 +78,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags go over the environment, the environment over `.env`."""
         return init_settings, env_settings, dotenv_settings

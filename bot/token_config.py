@@ -24,7 +24,7 @@ class TokenConfigError(Exception):
 
 def watched_repositories(path: Path) -> frozenset[str]:
     """Lower-cased `owner/name` of every repository in `{"repositories": {KEY: {"name": "owner/repo", …}}}`."""
-    remedy = 'write {"repositories": {"backend": {"name": "owner/repo"}}} there, or name another file in PIPELINE_CONFIG'
+    remedy = 'write {"repositories": {"backend": {"name": "owner/repo"}}} there, or name the file in PIPELINE_CONFIG'
     try:
         config = msgspec.json.decode(path.read_bytes(), type=_Config)
     except OSError as error:

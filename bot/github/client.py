@@ -1,0 +1,221 @@
+"""What the bot asks of GitHub for one repository's installation: typed calls, typed answers.
+
+Routes and limits: docs.github.com/rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from bot.errors import Retry
+from bot.github.joblog import chunks, open_log
+from bot.github.shapes import (
+    AnnotationShape,
+    CheckRunShape,
+    CommentShape,
+    IssueShape,
+    Job,
+    JobShape,
+    PullShape,
+    annotation,
+    job,
+    read,
+)
+from bot.github.transport import Transport
+from classifiers.model import Annotation
+
+MOST_JOBS = 1000
+MOST_ANNOTATIONS = 100
+
+
+class GitHub:
+    """Calls on repositories of one installation. `repository` is always `owner/name`."""
+
+    def __init__(self, transport: Transport, *, app_id: int | None, login: str | None) -> None:
+        self._transport = transport
+        self.app_id = app_id
+        """Id of our App; None in token mode, where GitHub refuses check runs."""
+        self._login = login
+
+    async def login(self) -> str:
+        """Who our issues and comments are written by: `slug[bot]`, or the token's user."""
+        if self._login is None:
+            user = await self._transport.get("/user")
+            self._login = str(user.get("login", ""))
+        return self._login
+
+    # -- actions ---------------------------------------------------------------------------------------
+
+    async def jobs(self, repository: str, run_id: int, attempt: int) -> list[Job]:
+        """All jobs of one attempt."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt}/jobs?per_page=100",
+            key="jobs",
+            most=MOST_JOBS,
+            **_names(repository),
+            run_id=str(run_id),
+            attempt=str(attempt),
+        )
+        return [job(read(each, JobShape)) for each in found]
+
+    @asynccontextmanager
+    async def log(self, repository: str, job_id: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The job's log as a stream of bytes; raises NoLog where there is none."""
+        route = "/repos/{owner}/{repo}/actions/jobs/{id}/logs"
+        async with self._transport.stream(route, open_log, **_names(repository), id=str(job_id)) as answer:
+            try:
+                yield chunks(answer)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise Retry(f"the log of job {job_id} broke off: {type(error).__name__}") from error
+
+    # -- checks ----------------------------------------------------------------------------------------
+
+    async def annotations(self, repository: str, check_run_id: int) -> tuple[Annotation, ...]:
+        """The first hundred annotations of a check run (for an Actions job: of its own check run)."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/check-runs/{id}/annotations?per_page=100",
+            key="annotations",
+            most=MOST_ANNOTATIONS,
+            **_names(repository),
+            id=str(check_run_id),
+        )
+        return tuple(annotation(read(each, AnnotationShape)) for each in found)
+
+    async def suite_check_runs(self, repository: str, suite_id: int) -> list[CheckRunShape]:
+        """The latest check runs of a suite."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/check-suites/{id}/check-runs?per_page=100",
+            key="check_runs",
+            most=MOST_JOBS,
+            **_names(repository),
+            id=str(suite_id),
+        )
+        return [read(each, CheckRunShape) for each in found]
+
+    async def own_check_run(self, repository: str, commit: str, name: str, external_id: str) -> CheckRunShape | None:
+        """Our check run on a commit, found by its external id."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/commits/{ref}/check-runs?check_name={name}&app_id={app}&filter=all&per_page=100",
+            key="check_runs",
+            most=MOST_JOBS,
+            **_names(repository),
+            ref=commit,
+            name=name,
+            app=str(self.app_id),
+        )
+        shapes = (read(each, CheckRunShape) for each in found)
+        return next((shape for shape in shapes if shape.external_id == external_id), None)
+
+    async def create_check_run(self, repository: str, body: dict[str, Any]) -> CheckRunShape:
+        """Create a check run; `body` as docs.github.com/rest/checks/runs."""
+        answer = await self._transport.post("/repos/{owner}/{repo}/check-runs", body, **_names(repository))
+        return read(answer, CheckRunShape)
+
+    async def update_check_run(self, repository: str, check_run_id: int, body: dict[str, Any]) -> CheckRunShape:
+        """Change a check run; annotations are appended by GitHub, not replaced."""
+        answer = await self._transport.patch(
+            "/repos/{owner}/{repo}/check-runs/{id}", body, **_names(repository), id=str(check_run_id)
+        )
+        return read(answer, CheckRunShape)
+
+    # -- issues and comments -----------------------------------------------------------------------------
+
+    async def create_issue(self, repository: str, title: str, body: str, labels: Sequence[str]) -> IssueShape:
+        """Open an issue; 410 (Gone) where the repository has issues switched off."""
+        data = {"title": title, "body": body, "labels": list(labels)}
+        answer = await self._transport.post("/repos/{owner}/{repo}/issues", data, **_names(repository))
+        return read(answer, IssueShape)
+
+    async def update_issue(self, repository: str, number: int, **fields: str) -> IssueShape:
+        """Change title, body, state or state_reason; labels and assignees stay as people left them."""
+        answer = await self._transport.patch(
+            "/repos/{owner}/{repo}/issues/{number}", fields, **_names(repository), number=str(number)
+        )
+        return read(answer, IssueShape)
+
+    async def labelled_issues(self, repository: str, label: str, *, most: int = 300) -> list[IssueShape]:
+        """Issues of ours, newest first, open and closed; pull requests left out."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/issues?state=all&creator={creator}&labels={label}&per_page=100",
+            key="issues",
+            most=most,
+            **_names(repository),
+            creator=await self.login(),
+            label=label,
+        )
+        shapes = [read(each, IssueShape) for each in found]
+        return [shape for shape in shapes if shape.pull_request is None]
+
+    async def comments(self, repository: str, number: int, since: str) -> list[CommentShape]:
+        """Comments of an issue or pull request changed since an ISO 8601 time."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/issues/{number}/comments?since={since}&per_page=100",
+            key="comments",
+            most=MOST_JOBS,
+            **_names(repository),
+            number=str(number),
+            since=since,
+        )
+        return [read(each, CommentShape) for each in found]
+
+    async def create_comment(self, repository: str, number: int, body: str) -> CommentShape:
+        """Comment on an issue or pull request."""
+        answer = await self._transport.post(
+            "/repos/{owner}/{repo}/issues/{number}/comments",
+            {"body": body},
+            **_names(repository),
+            number=str(number),
+        )
+        return read(answer, CommentShape)
+
+    async def update_comment(self, repository: str, comment_id: int, body: str) -> CommentShape:
+        """Rewrite a comment of ours."""
+        answer = await self._transport.patch(
+            "/repos/{owner}/{repo}/issues/comments/{id}",
+            {"body": body},
+            **_names(repository),
+            id=str(comment_id),
+        )
+        return read(answer, CommentShape)
+
+    async def react(self, repository: str, comment_id: int, content: str) -> None:
+        """React to a comment; GitHub keeps one reaction of a kind per user, so repeating is harmless."""
+        await self._transport.post(
+            "/repos/{owner}/{repo}/issues/comments/{id}/reactions",
+            {"content": content},
+            **_names(repository),
+            id=str(comment_id),
+        )
+
+    # -- pull requests -----------------------------------------------------------------------------------
+
+    async def pulls_of_commit(self, repository: str, commit: str) -> list[PullShape]:
+        """Open and closed pull requests that contain a commit."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/commits/{sha}/pulls?per_page=100",
+            key="pulls",
+            most=100,
+            **_names(repository),
+            sha=commit,
+        )
+        return [read(each, PullShape) for each in found]
+
+    async def pulls_of_head(self, repository: str, head: str) -> list[PullShape]:
+        """Open pull requests whose head is `owner:branch`."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/pulls?state=open&head={head}&per_page=100",
+            key="pulls",
+            most=100,
+            **_names(repository),
+            head=head,
+        )
+        return [read(each, PullShape) for each in found]
+
+
+def _names(repository: str) -> dict[str, str]:
+    owner, _, repo = repository.partition("/")
+    return {"owner": owner, "repo": repo}

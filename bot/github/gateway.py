@@ -1,0 +1,121 @@
+"""Every client of the process: one per installation, over one HTTP session."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+from cachetools import LRUCache
+
+from bot.errors import Forbidden, GitHubRefused, GiveUp, NotFound
+from bot.github.auth import AppKey, InstallationToken, InstallationTokens, expiry
+from bot.github.client import GitHub
+from bot.github.limits import Limits
+from bot.github.transport import OnCall, Transport
+
+CACHED_ANSWERS = 256
+MOST_CLIENTS = 2000
+
+
+class Gateway:
+    """Hands out the client of an installation. App mode has a token each; token mode has one for all."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        api_url: str,
+        writes_per_minute: int,
+        app_key: AppKey | None = None,
+        user_token: str | None = None,
+        on_call: OnCall | None = None,
+    ) -> None:
+        self._session = session
+        self._api_url = api_url
+        self._writes_per_minute = writes_per_minute
+        self._app_key = app_key
+        self._user_token = user_token
+        self._on_call = on_call
+        self._tokens = InstallationTokens(self._mint)
+        self._clients: LRUCache[int, GitHub] = LRUCache(MOST_CLIENTS)
+        self._slug: str | None = None
+
+    @property
+    def app_id(self) -> int | None:
+        """Id of our App, or None in token mode."""
+        return self._app_key.app_id if self._app_key else None
+
+    async def client(self, installation_id: int) -> GitHub:
+        """The client of one installation (0 in token mode). Raises GiveUp without credentials."""
+        known = self._clients.get(installation_id)
+        if known is None:
+            known = self._clients[installation_id] = await self._make(installation_id)
+        return known
+
+    async def _make(self, installation_id: int) -> GitHub:
+        if self._app_key is None:
+            return GitHub(self._transport(self._fixed_token), app_id=None, login=None)
+        if installation_id == 0:
+            raise GiveUp("the delivery names no installation; only an App's own webhook does")
+
+        async def token() -> str:
+            return await self._tokens.token(installation_id)
+
+        def forget(text: str) -> None:
+            self._tokens.forget(installation_id, text)
+
+        return GitHub(self._transport(token, forget), app_id=self._app_key.app_id, login=f"{await self.slug()}[bot]")
+
+    async def slug(self) -> str:
+        """The App's own name in addresses and logins; asked for once."""
+        if self._slug is None:
+            app = await self._as_app().get("/app")
+            self._slug = str(app["slug"])
+        return self._slug
+
+    async def _fixed_token(self) -> str:
+        if self._user_token is None:
+            raise GiveUp("no credentials: set GITHUB_APP_ID with its key, or GITHUB_TOKEN")
+        return self._user_token
+
+    async def _mint(self, installation_id: int) -> InstallationToken:
+        route = "/app/installations/{id}/access_tokens"
+        try:
+            answer = await self._as_app().mint(route, id=str(installation_id))
+        except (Forbidden, NotFound) as error:
+            # 403: suspended; 404: uninstalled. An `unsuspend` or a new installation brings new deliveries.
+            raise GiveUp(f"installation {installation_id} is suspended or removed ({error})") from error
+        except GitHubRefused as error:
+            raise GiveUp(f"no token for installation {installation_id}: {error}") from error
+        return InstallationToken(str(answer["token"]), expiry(str(answer["expires_at"])))
+
+    def _as_app(self) -> Transport:
+        key = self._app_key
+        if key is None:
+            raise GiveUp("no App credentials: set GITHUB_APP_ID and its key")
+
+        async def token() -> str:
+            return key.token()
+
+        return Transport(
+            self._session,
+            base_url=self._api_url,
+            limits=Limits(self._writes_per_minute),
+            token=token,
+            forget=lambda _text: None,
+            as_app=True,
+            on_call=self._on_call,
+        )
+
+    def _transport(
+        self, token: Callable[[], Awaitable[str]], forget: Callable[[str], None] = lambda _text: None
+    ) -> Transport:
+        return Transport(
+            self._session,
+            base_url=self._api_url,
+            limits=Limits(self._writes_per_minute),
+            token=token,
+            forget=forget,
+            cache=LRUCache(CACHED_ANSWERS),
+            on_call=self._on_call,
+        )

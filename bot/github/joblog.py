@@ -1,0 +1,69 @@
+"""Stream a job's log: the API's redirect is followed without the token, bytes are handed on as they come.
+
+Source for the answers: docs.github.com, "Download job logs for a workflow run"; a log that was never written
+answers 404 with `BlobNotFound`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from enum import Enum
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from bot.errors import Retry
+
+CHUNK = 64 * 1024
+LARGEST_LOG = 512 * 2**20
+"""Bytes after which a log is not read any further; GitHub's own pages stop far earlier."""
+TIMEOUT = aiohttp.ClientTimeout(total=300, connect=10, sock_read=30)
+
+
+class Absent(Enum):
+    """Why there is no log."""
+
+    MISSING = "missing"
+    EXPIRED = "expired"
+
+
+class NoLog(Exception):
+    """The job has no log that could be read; `why` tells a log that is late from one that is gone."""
+
+    def __init__(self, why: Absent) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+async def open_log(session: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
+    """The log's open response; the caller closes it. Raises NoLog, or aiohttp's errors.
+
+    A refusal of the API itself (401, 403, 429, 5xx) is returned as it is, for the caller to judge.
+    """
+    answer = await session.get(url, headers=headers, allow_redirects=False, timeout=TIMEOUT)
+    if answer.status not in {301, 302, 303, 307, 308}:
+        return await _checked(answer)
+    target = urljoin(url, answer.headers.get("Location", ""))
+    answer.release()
+    if urlsplit(target).scheme not in {"http", "https"}:
+        raise Retry(f"GitHub redirected the log to {target[:80]!r}, which is not an http(s) address")
+    # The signed address is its own permission; the token must not travel to the log store.
+    return await _checked(await session.get(target, timeout=TIMEOUT, max_redirects=2))
+
+
+async def _checked(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    why = {404: Absent.MISSING, 410: Absent.EXPIRED}.get(answer.status)
+    if why is not None:
+        answer.release()
+        raise NoLog(why)
+    return answer
+
+
+async def chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The log's bytes in pieces of at most 64 KB, up to 512 MB."""
+    size = 0
+    async for chunk in answer.content.iter_chunked(CHUNK):
+        size += len(chunk)
+        if size > LARGEST_LOG:
+            return
+        yield chunk

@@ -1,0 +1,76 @@
+"""What GitHub allows: when not to ask at all, and how fast to write. One object per installation.
+
+Sources: docs.github.com, "Rate limits for the REST API" and "Best practices for using the REST API".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from bot.errors import Retry
+
+BURST = 10
+LONGEST_WAIT = 30.0
+"""Seconds a write waits for its turn in place; beyond that the work goes back to the queue."""
+FALLBACK_WAIT = 60.0
+"""GitHub's advice for a secondary limit without a Retry-After header."""
+
+
+class Limits:
+    """Holds requests back after GitHub said so, and spaces content writes out.
+
+    GitHub allows 80 content writes a minute: ten go at once, later ones follow at `writes_per_minute`,
+    at most one a second unless the setting allows more than GitHub does by default.
+    """
+
+    def __init__(
+        self,
+        writes_per_minute: int,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._interval = 60.0 / writes_per_minute if writes_per_minute > 80 else max(1.0, 60.0 / writes_per_minute)
+        self._monotonic = monotonic
+        self._wall = wall
+        self._closed_until = 0.0
+        self._next_free = 0.0
+
+    def check(self) -> None:
+        """Raise Retry, at no cost to the work's attempts, while GitHub asked to be left alone."""
+        left = self._closed_until - self._monotonic()
+        if left > 0:
+            raise Retry("GitHub's rate limit is used up", after=left, counts=False)
+
+    async def turn_to_write(self) -> None:
+        """Wait for the next place in the line of content writes."""
+        now = self._monotonic()
+        slot = max(self._next_free, now - (BURST - 1) * self._interval)
+        if slot - now > LONGEST_WAIT:
+            raise Retry("too many writes to GitHub are waiting", after=slot - now, counts=False)
+        self._next_free = slot + self._interval
+        if slot > now:
+            await asyncio.sleep(slot - now)
+
+    def limited(self, status: int, headers: Mapping[str, str], message: str) -> float | None:
+        """Seconds to wait where this refusal is a rate limit, primary or secondary; None where it is not."""
+        exhausted = headers.get("x-ratelimit-remaining") == "0"
+        secondary = "secondary rate" in message.lower() or "abuse detection" in message.lower()
+        if status not in {403, 429} or not (status == 429 or exhausted or secondary or "retry-after" in headers):
+            return None
+        wait = _seconds(headers.get("retry-after"))
+        if wait is None and exhausted:
+            reset = _seconds(headers.get("x-ratelimit-reset"))
+            wait = None if reset is None else max(1.0, reset - self._wall() + 1)
+        wait = FALLBACK_WAIT if wait is None else wait
+        self._closed_until = max(self._closed_until, self._monotonic() + wait)
+        return wait
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else max(0.0, float(text))
+    except ValueError:
+        return None

@@ -1,0 +1,151 @@
+"""GitHub's answers → frozen dataclasses: the only reader of the API's JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from bot.errors import Retry
+from classifiers.model import Annotation, Step
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """Base of everything read from an answer; unknown fields are ignored."""
+
+
+class StepShape(Shape, frozen=True):
+    name: str = ""
+    number: int = 0
+    conclusion: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class JobShape(Shape, frozen=True):
+    id: int
+    name: str = ""
+    status: str = "completed"
+    conclusion: str | None = None
+    html_url: str | None = None
+    check_run_url: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    steps: list[StepShape] | None = None
+
+
+class AnnotationShape(Shape, frozen=True):
+    annotation_level: str | None = None
+    message: str | None = None
+    path: str | None = None
+    start_line: int | None = None
+    title: str | None = None
+
+
+class OutputShape(Shape, frozen=True):
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations_count: int = 0
+
+
+class AppShape(Shape, frozen=True):
+    id: int
+    slug: str | None = None
+
+
+class CheckRunShape(Shape, frozen=True):
+    id: int
+    name: str = ""
+    external_id: str | None = None
+    conclusion: str | None = None
+    html_url: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    output: OutputShape | None = None
+    app: AppShape | None = None
+
+
+class UserShape(Shape, frozen=True):
+    login: str = ""
+    type: str = "User"
+
+
+class IssueShape(Shape, frozen=True):
+    number: int
+    html_url: str = ""
+    state: str = "open"
+    body: str | None = None
+    user: UserShape | None = None
+    pull_request: Any = None
+
+
+class CommentShape(Shape, frozen=True):
+    id: int
+    html_url: str = ""
+    body: str | None = None
+    user: UserShape | None = None
+
+
+class PullEndShape(Shape, frozen=True):
+    sha: str = ""
+    ref: str = ""
+
+
+class PullShape(Shape, frozen=True):
+    number: int
+    state: str = "open"
+    head: PullEndShape | None = None
+
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
+
+
+def read(data: object, shape: type[ShapeT]) -> ShapeT:
+    """One answer as its shape. GitHub answering something else altogether is a fault to retry."""
+    try:
+        return msgspec.convert(data, shape)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise Retry(f"GitHub's answer is not a {shape.__name__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job of a run attempt, or one check run of another App's suite."""
+
+    id: int
+    name: str
+    conclusion: str | None
+    url: str
+    check_run_id: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    steps: tuple[Step, ...]
+
+
+def job(shape: JobShape) -> Job:
+    """A job as the rest of the program knows it."""
+    last = (shape.check_run_url or "").rsplit("/", 1)[-1]
+    return Job(
+        id=shape.id,
+        name=shape.name,
+        conclusion=shape.conclusion,
+        url=shape.html_url or "",
+        check_run_id=int(last) if last.isdigit() else shape.id,
+        started_at=shape.started_at,
+        completed_at=shape.completed_at,
+        steps=tuple(Step(s.number, s.name, s.conclusion, s.started_at, s.completed_at) for s in shape.steps or ()),
+    )
+
+
+def annotation(shape: AnnotationShape) -> Annotation:
+    """An annotation as the classifier knows it."""
+    return Annotation(
+        level=shape.annotation_level or "failure",
+        message=shape.message or "",
+        path=shape.path,
+        line=shape.start_line,
+        title=shape.title,
+    )

@@ -1,0 +1,216 @@
+"""gidgethub over aiohttp, made safe: time limits, no redirected writes, and our own errors above it.
+
+gidgethub's and aiohttp's exceptions stop here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import aclosing, asynccontextmanager
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import aiohttp
+import gidgethub
+from gidgethub.aiohttp import GitHubAPI
+from gidgethub.sansio import accept_format, format_url
+
+from bot.errors import Forbidden, GitHubRefused, Gone, Invalid, NotFound, Retry
+from bot.github.limits import Limits
+
+Result = TypeVar("Result")
+REQUESTER = "pipeline-monitor"
+API_VERSION = "2022-11-28"
+TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+"""GitHub itself ends a request after ten seconds."""
+READ_TRIES = 3
+LARGEST_ANSWER = 32 * 2**20
+UNREADABLE = (
+    aiohttp.ClientError,
+    TimeoutError,
+    ValueError,  # bad JSON, bad UTF-8, and gidgethub on a status that HTTP does not know, such as 520
+    KeyError,  # gidgethub on an error whose body is not GitHub's
+    TypeError,
+    AttributeError,
+)
+
+
+class Refused(Exception):
+    """401: the credentials are not, or not any longer, accepted."""
+
+
+class _Api(GitHubAPI):
+    """gidgethub's client, except that a redirect never turns a write into a read."""
+
+    async def _request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        if not url.startswith(f"{self.base_url}/"):
+            raise aiohttp.InvalidURL(url, "not an address of the API; the token is not sent there")
+        async with self._session.request(
+            method,
+            url,
+            headers={**headers, "X-GitHub-Api-Version": API_VERSION},
+            data=body,
+            timeout=TIMEOUT,
+            allow_redirects=method == "GET",
+            max_redirects=3,
+        ) as response:
+            return response.status, response.headers, await _bounded(response)
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body, which in GitHub's answers is never larger than the bound."""
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise aiohttp.ClientPayloadError("answer is too large")
+        parts.append(part)
+    return b"".join(parts)
+
+
+Cache = MutableMapping[str, tuple[str | None, str | None, Any, str | None]]
+Opener = Callable[[aiohttp.ClientSession, str, dict[str, str]], Awaitable[aiohttp.ClientResponse]]
+OnCall = Callable[[str, str], None]
+
+
+class Transport:
+    """Requests in the name of one installation (or of the App, or of a user)."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        base_url: str,
+        limits: Limits,
+        token: Callable[[], Awaitable[str]],
+        forget: Callable[[str], None],
+        cache: Cache | None = None,
+        as_app: bool = False,
+        on_call: OnCall | None = None,
+    ) -> None:
+        self._session = session
+        self._api = _Api(session, REQUESTER, base_url=base_url, cache=cache)
+        self._limits = limits
+        self._token = token
+        self._forget = forget
+        self._auth = "jwt" if as_app else "oauth_token"
+        self._on_call = on_call or (lambda _method, _status: None)
+
+    async def get(self, url: str, /, *, accept: str = accept_format(), **url_vars: str) -> Any:
+        """One object or array. Server errors are tried again briefly before the work is put back."""
+        return await self._patiently(lambda auth: self._api.getitem(url, url_vars, accept=accept, **auth), "GET")
+
+    async def all(self, url: str, /, *, key: str, most: int, **url_vars: str) -> list[Any]:
+        """Every element over all pages, up to `most`. `key` is the list's name in a wrapped answer."""
+
+        async def collect(auth: Any) -> list[Any]:
+            found: list[Any] = []
+            pages: AsyncGenerator[Any, None] = self._api.getiter(url, url_vars, iterable_key=key, **auth)
+            async with aclosing(pages):
+                async for element in pages:
+                    if not isinstance(element, dict):
+                        raise TypeError(f"expected a list of objects under {key!r}")
+                    found.append(element)
+                    if len(found) >= most:
+                        break
+            return found
+
+        return await self._patiently(collect, "GET")
+
+    async def post(self, url: str, data: Any, /, **url_vars: str) -> Any:
+        """A content write; never repeated here, because the first may have arrived."""
+        await self._limits.turn_to_write()
+        return await self._once(lambda auth: self._api.post(url, url_vars, data=data, **auth), "POST")
+
+    async def patch(self, url: str, data: Any, /, **url_vars: str) -> Any:
+        """Change what is there."""
+        await self._limits.turn_to_write()
+        return await self._once(lambda auth: self._api.patch(url, url_vars, data=data, **auth), "PATCH")
+
+    async def mint(self, url: str, /, **url_vars: str) -> Any:
+        """A POST that creates no content (an access token)."""
+        return await self._once(lambda auth: self._api.post(url, url_vars, data={}, **auth), "POST")
+
+    @asynccontextmanager
+    async def stream(self, url: str, opener: Opener, /, **url_vars: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer that is not read into memory. `opener(session, url, headers)` makes the request."""
+        filled = format_url(url, url_vars, base_url=self._api.base_url)
+
+        async def call(auth: dict[str, str]) -> aiohttp.ClientResponse:
+            answer = await opener(self._session, filled, _headers(next(iter(auth.values()))))
+            if answer.status == 200:
+                return answer
+            text = (await answer.content.read(2000)).decode("utf-8", "replace")
+            answer.release()
+            raise gidgethub.HTTPException(HTTPStatus(answer.status), text, headers=answer.headers)
+
+        answer = await self._patiently(call, "GET")
+        try:
+            yield answer
+        finally:
+            answer.close()
+
+    async def _patiently(self, call: Callable[[Any], Awaitable[Result]], method: str) -> Result:
+        for number in range(READ_TRIES):
+            try:
+                return await self._once(call, method)
+            except Retry as error:
+                if not error.counts or number == READ_TRIES - 1:
+                    raise
+                # Jitter, so that workers that met the same outage do not come back in step.
+                await asyncio.sleep(0.2 * 2**number * random.uniform(0.5, 1.5))  # noqa: S311
+        raise AssertionError("unreachable")
+
+    async def _once(self, call: Callable[[Any], Awaitable[Result]], method: str) -> Result:
+        try:
+            return await self._translated(call, method)
+        except Refused:
+            # A token may be revoked or expire early; one fresh one is worth a try.
+            try:
+                return await self._translated(call, method)
+            except Refused as error:
+                raise GitHubRefused(401, "the credentials are not accepted") from error
+
+    async def _translated(self, call: Callable[[Any], Awaitable[Result]], method: str) -> Result:
+        self._limits.check()
+        token = await self._token()
+        try:
+            result = await call({self._auth: token})
+        except gidgethub.HTTPException as error:
+            self._on_call(method, str(int(error.status_code)))
+            if error.status_code == 401:
+                self._forget(token)
+                raise Refused from error
+            raise self._translate(error) from error
+        except UNREADABLE as error:
+            self._on_call(method, "none")
+            raise Retry(f"GitHub could not be reached: {type(error).__name__} {error}"[:300]) from error
+        self._on_call(method, "2xx")
+        return result
+
+    def _translate(self, error: gidgethub.HTTPException) -> Exception:
+        status, message = int(error.status_code), str(error)[:300]
+        headers: Mapping[str, str] = getattr(error, "headers", None) or {}
+        wait = self._limits.limited(status, headers, message)
+        if wait is not None:
+            return Retry(f"GitHub's rate limit: {message}", after=wait, counts=False)
+        if status >= 500:
+            return Retry(f"GitHub answered {status}: {message}")
+        if status < 400:
+            return Retry(f"GitHub redirected a write ({status}); the repository may have been renamed")
+        kind = {403: Forbidden, 404: NotFound, 410: Gone, 422: Invalid}.get(status, GitHubRefused)
+        return kind(status, message, permission=headers.get("x-accepted-github-permissions", ""))
+
+
+def _headers(token: str) -> dict[str, str]:
+    """Headers of a call that goes past gidgethub."""
+    return {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/vnd.github+json",
+        "User-Agent": REQUESTER,
+        "X-GitHub-Api-Version": API_VERSION,
+    }
