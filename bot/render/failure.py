@@ -1,0 +1,137 @@
+"""How one failure, or several of one cause, are named and shown; shared by check run, comment and issue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.facts import ReportedFailure
+from bot.render.markdown import code, link, prose
+from classifiers.model import Severity
+from storage.model import Failure, Issue, Pattern
+
+_CODE = re.compile(r"^(?:error|warning)?\W{0,2}([A-Z]{1,5}\d{2,5})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Failures with one fingerprint in one report; the worst of them stands for all."""
+
+    first: ReportedFailure
+    members: tuple[ReportedFailure, ...]
+
+    @property
+    def failure(self) -> Failure:
+        """The failure that is shown for the group."""
+        return self.first.failure
+
+
+def grouped(failures: Iterable[ReportedFailure]) -> list[Group]:
+    """One group a fingerprint, most severe first, then the one with most jobs, then by name."""
+    found: dict[str, list[ReportedFailure]] = {}
+    for reported in failures:
+        found.setdefault(reported.failure.fingerprint, []).append(reported)
+    groups = [Group(min(members, key=_order), tuple(sorted(members, key=_order))) for members in found.values()]
+    return sorted(groups, key=lambda g: (severity_rank(g.failure.severity), -len(g.members), _order(g.first)))
+
+
+def _order(reported: ReportedFailure) -> tuple[int, str, str, int]:
+    failure = reported.failure
+    return severity_rank(failure.severity), failure.workflow, failure.job, failure.job_id
+
+
+def severity_rank(severity: str) -> int:
+    """0 for critical; a word nobody knows ranks after low."""
+    try:
+        return Severity(severity).rank
+    except ValueError:
+        return len(Severity)
+
+
+def worst(failures: Iterable[Failure]) -> str:
+    """The worst severity among `failures`, of which there is at least one."""
+    return min((failure.severity for failure in failures), key=severity_rank)
+
+
+def name(failure: Failure) -> str:
+    """What failed, as a person says it: `ruff F401`, `pytest`, `timeout`. Not Markdown, not yet made safe."""
+    what = failure.tool or failure.category
+    found = _CODE.match(failure.message)
+    return f"{what} {found[1]}" if found else what
+
+
+def headline(failure: Failure) -> str:
+    """What failed and in which job, for titles; not yet made safe."""
+    return f"{name(failure)} in {failure.job}"
+
+
+def message(failure: Failure) -> str:
+    """The key error line, or a sentence of ours where the log had none; not yet made safe."""
+    return failure.message.strip() or "The log names no error."
+
+
+def day(at: int) -> str:
+    """A date in UTC, `2026-11-25`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def moment(at: int) -> str:
+    """A time in UTC to the minute, `2026-11-25 14:03`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def commit_link(web_url: str, repository: str, commit: str) -> str:
+    """The short commit, linked to its page."""
+    return link(code(commit[:7]), f"{web_url}/{repository}/commit/{commit}")
+
+
+def issue_link(issue: Issue) -> str:
+    """A reference to an issue of our own. This is the one place where a reference is meant to be live."""
+    if not issue.url.startswith(("https://", "http://")):
+        return f"#{issue.number}"
+    return f"[#{issue.number}]({issue.url.translate(_UNSAFE_IN_URL)})"
+
+
+_UNSAFE_IN_URL = str.maketrans("", "", "()<>| \t\r\n\"'`\\")
+
+
+def known(pattern: Pattern | None, issue: Issue | None) -> str:
+    """Whether this failure was seen before: how often, where, since when, and its issue."""
+    if pattern is None or pattern.count < 2:
+        return f"no earlier occurrence; see {issue_link(issue)}" if issue else "no, seen here for the first time"
+    where = f" in {count(len(pattern.repositories), 'repository', 'repositories')}" if pattern.repositories else ""
+    said = f"yes, {count(pattern.count, 'time')}{where} since {day(pattern.first_seen)}"
+    if issue:
+        said += f", issue {issue_link(issue)}" + ("" if issue.state == "open" else " (closed)")
+    return said + (", muted" if pattern.muted else "")
+
+
+def steps_to_take(failure: Failure, pattern: Pattern | None = None) -> tuple[str, ...]:
+    """What to do about it as Markdown sentences: the classifier's suggestions, else the pattern's."""
+    suggestions: Sequence[str] = failure.suggestions or (pattern.suggestions if pattern else ())
+    return tuple(prose(suggestion) for suggestion in suggestions if suggestion.strip())
+
+
+def log_link(failure: Failure, label: str = "log") -> str:
+    """The link to the job, where its log is."""
+    return link(label, failure.url)
+
+
+def location(failure: Failure) -> str | None:
+    """`src/app.py:12`, where the log names a line in the repository."""
+    return f"{failure.path}:{failure.line}" if failure.path and failure.line else None
+
+
+def why(failure: Failure) -> str:
+    """One sentence on how the verdict came about, as Markdown."""
+    reasons = "; ".join(prose(reason.rstrip(".")) for reason in failure.reasons[:5])
+    rule = f"rule {code(failure.rule)}" if failure.rule else "no rule matched"
+    sure = f"{round(failure.confidence * 100)}% sure"
+    return f"{rule}, {sure}" + (f": {reasons}" if reasons else "")
