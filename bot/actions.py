@@ -35,9 +35,13 @@ class UpdateIssue:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenOutage:
-    """Too many different new failures at once: one issue lists them and mentions nobody."""
+class OpenGathering:
+    """Too many different new failures at once (`outage`) or within an hour (`gathered`): one issue lists them.
 
+    Nobody is mentioned in it.
+    """
+
+    kind: str
     key: str
     fingerprints: tuple[str, ...]
 
@@ -59,4 +63,4 @@ class CommentOnPull:
     """False: only a comment that is already there is brought up to date."""
 
 
-Action = RefreshCheckRun | OpenIssue | UpdateIssue | OpenOutage | CloseIssue | CommentOnPull
+Action = RefreshCheckRun | OpenIssue | UpdateIssue | OpenGathering | CloseIssue | CommentOnPull

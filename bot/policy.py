@@ -1,0 +1,140 @@
+"""Facts → actions. Pure: what is to be done about a run is decided here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.actions import (
+    Action,
+    CloseIssue,
+    CommentOnPull,
+    OpenGathering,
+    OpenIssue,
+    RefreshCheckRun,
+    UpdateIssue,
+)
+from bot.events import PULL_REQUEST_EVENTS
+from storage.model import Failure, Issue, Run
+
+RELAPSE_SECONDS = 10 * 86400
+"""A failure that comes back within ten days reopens its issue; a later one gets a new issue."""
+OUTAGE = 8
+"""More different new failures than this in one run are one outage."""
+NOTICE_SEVERITIES = frozenset({"critical", "high"})
+FAILED = frozenset({"failure", "timed_out", "startup_failure"})
+READ_JOBS = FAILED | {"cancelled"}
+"""Conclusions whose jobs are looked at: a job that exceeds its time limit leaves a cancelled run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """From when on a failure is worth a notice."""
+
+    retries: int = 2
+    new_issues_per_hour: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """Everything the decision about one completed run rests on."""
+
+    run: Run
+    failures: tuple[Failure, ...]
+    """Failures of this attempt, as stored."""
+    issues: Mapping[str, Issue]
+    """Newest issue of ours per fingerprint of those failures."""
+    recovered: tuple[Issue, ...]
+    """Open issues of the repository of which nothing that crossed the threshold is red any more."""
+    has_check_run: bool
+    can_check: bool
+    pull_request: int | None
+    has_comment: bool
+    """The pull request has our comment already."""
+    opened_last_hour: int
+    now: int
+    threshold: Threshold = Threshold()
+
+
+def crosses(failure: Failure, threshold: Threshold) -> bool:
+    """Whether a failure is worth a notice."""
+    return failure.severity in NOTICE_SEVERITIES or failure.retry_count >= threshold.retries
+
+
+def belongs_to_pull(run: Run) -> bool:
+    """Whether this run speaks of a pull request rather than of a branch of the repository.
+
+    A push to the default branch never does, even where that branch is the head of some pull request.
+    """
+    return run.event in PULL_REQUEST_EVENTS or (run.pull_request is not None and not run.default_branch)
+
+
+def decide(facts: RunFacts) -> tuple[Action, ...]:
+    """What to do about a completed run: notices first, because the check run links to them."""
+    notices = _comment(facts) if belongs_to_pull(facts.run) else _issues(facts)
+    closing = tuple(CloseIssue(issue) for issue in facts.recovered)
+    wanted = facts.can_check and (bool(facts.failures) or facts.has_check_run)
+    check = (RefreshCheckRun(facts.run.commit),) if wanted else ()
+    return (*notices, *closing, *check)
+
+
+def _comment(facts: RunFacts) -> tuple[Action, ...]:
+    if facts.pull_request is None:
+        return ()
+    crossed = any(failure.crossed for failure in facts.failures)
+    if not crossed and not facts.has_comment:
+        return ()
+    return (CommentOnPull(facts.pull_request, facts.run.commit, create=crossed),)
+
+
+def _issues(facts: RunFacts) -> tuple[Action, ...]:
+    mention = not facts.run.fork
+    actions: list[Action] = []
+    new: list[str] = []
+    for fingerprint, group in _by_fingerprint(facts.failures).items():
+        issue = facts.issues.get(fingerprint)
+        crossed = any(failure.crossed for failure in group)
+        if issue is not None and issue.state == "open":
+            actions.append(UpdateIssue(issue, mention))
+        elif crossed and issue is not None and _relapsed(issue, facts.now):
+            actions.append(UpdateIssue(issue, mention, reopen=True))
+        elif crossed:
+            new.append(fingerprint)
+    return (*_once_per_issue(actions), *_new_issues(new, facts, mention=mention))
+
+
+def _new_issues(new: list[str], facts: RunFacts, *, mention: bool) -> tuple[Action, ...]:
+    """One issue each; too many at once are an outage, too many in an hour are gathered in one."""
+    if len(new) > OUTAGE:
+        return (OpenGathering("outage", f"outage:{facts.run.run_id}", tuple(new)),)
+    room = max(0, facts.threshold.new_issues_per_hour - facts.opened_last_hour)
+    opened: list[Action] = [
+        OpenIssue(fingerprint, mention, previous=facts.issues.get(fingerprint)) for fingerprint in new[:room]
+    ]
+    if new[room:]:
+        opened.append(OpenGathering("gathered", f"gathered:{facts.now // 3600}", tuple(new[room:])))
+    return tuple(opened)
+
+
+def _once_per_issue(actions: list[Action]) -> list[Action]:
+    """Several fingerprints may stand in one gathering issue, which is written once."""
+    seen: set[int] = set()
+    kept: list[Action] = []
+    for action in actions:
+        if isinstance(action, UpdateIssue):
+            if action.issue.number in seen:
+                continue
+            seen.add(action.issue.number)
+        kept.append(action)
+    return kept
+
+
+def _by_fingerprint(failures: tuple[Failure, ...]) -> dict[str, list[Failure]]:
+    groups: dict[str, list[Failure]] = {}
+    for failure in failures:
+        groups.setdefault(failure.fingerprint, []).append(failure)
+    return groups
+
+
+def _relapsed(issue: Issue, now: int) -> bool:
+    return issue.closed_at is not None and now - issue.closed_at <= RELAPSE_SECONDS

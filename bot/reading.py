@@ -1,0 +1,266 @@
+"""Which jobs of a run failed, and the verdict on each: fetches and classifies, stores and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.errors import Forbidden, NotFound, Retry
+from bot.github.client import GitHub
+from bot.github.joblog import Absent, NoLog
+from bot.github.shapes import Job
+from bot.log_reader import LogReader
+from classifiers.classify import without_log
+from classifiers.model import Annotation, Category, Classification, JobFacts
+from classifiers.redaction import redact
+from storage.model import Failure, JobResult, Run
+
+log = structlog.get_logger(__name__)
+
+FAILED_JOB = frozenset({"failure", "timed_out", "startup_failure"})
+LATE_LOG_SECONDS = 120
+"""For about this long after a job's end its log may not be readable yet."""
+SUSPECTS = 6
+"""Cancelled jobs whose annotations are looked at; the longest-running are the likely time-outs."""
+READ_ALL = 32
+READ_OF_A_KIND = 8
+"""Beyond 32 failed jobs, so many of each matrix are read; their other legs are judged by them."""
+AT_ONCE = 4
+WEAK = 0.5
+TIME_LIMIT = re.compile(r"has exceeded the maximum execution time", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a run's jobs told."""
+
+    jobs: tuple[JobResult, ...]
+    failures: tuple[Failure, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    job: Job
+    annotations: tuple[Annotation, ...] | None = None
+    """None: not fetched yet."""
+
+
+class RunReader:
+    """Reads one run attempt at a time through an installation's client."""
+
+    def __init__(self, logs: LogReader, *, clock: Callable[[], float]) -> None:
+        self._logs = logs
+        self._clock = clock
+
+    async def read(self, run: Run, github: GitHub) -> Reading:
+        """Jobs and failures of a run that ended badly. Costs one call, and one or two a failed job."""
+        try:
+            jobs = await github.jobs(run.repository, run.run_id, run.run_attempt)
+        except NotFound:
+            return Reading((), (), ("GitHub does not know this run any more, so its jobs could not be read.",))
+        results = tuple(_result(run, job) for job in jobs if job.conclusion)
+        suspects = [_Suspect(job) for job in jobs if job.conclusion in FAILED_JOB]
+        suspects += await self._timed_out(run, jobs, github)
+        if not suspects:
+            return Reading(results, self._without_jobs(run, jobs))
+        facts = _RunWide(run, blocks=_every_job_failed(jobs, suspects))
+        return Reading(results, tuple(await self._failures(facts, suspects, github)))
+
+    async def _timed_out(self, run: Run, jobs: Sequence[Job], github: GitHub) -> list[_Suspect]:
+        """Cancelled jobs that really exceeded their time limit; only an annotation tells."""
+        cancelled = sorted((j for j in jobs if j.conclusion == "cancelled"), key=_seconds, reverse=True)
+        found = []
+        for job in cancelled[:SUSPECTS]:
+            annotations = await self._annotations(run, job, github)
+            if any(TIME_LIMIT.search(annotation.message) for annotation in annotations):
+                found.append(_Suspect(job, annotations))
+        return found
+
+    def _without_jobs(self, run: Run, jobs: Sequence[Job]) -> tuple[Failure, ...]:
+        """A run that failed without a failed job: its workflow file is invalid, or it could not start."""
+        if run.conclusion not in FAILED_JOB:
+            return ()
+        conclusion = "failure" if jobs else "startup_failure"
+        verdict = without_log(JobFacts(workflow=run.workflow, branch=run.branch, conclusion=conclusion))
+        return (as_failure(run, verdict, job_id=0, job="", url=run.url, at=run.completed_at),)
+
+    async def _failures(self, facts: _RunWide, suspects: Sequence[_Suspect], github: GitHub) -> list[Failure]:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(suspect: _Suspect) -> Failure:
+            async with gate:
+                return await self._failure(facts, suspect, github)
+
+        chosen, others = _sample(suspects)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(suspect)) for suspect in chosen]
+        read = [task.result() for task in tasks]
+        return read + [_like(facts.run, suspect.job, read) for suspect in others]
+
+    async def _failure(self, facts: _RunWide, suspect: _Suspect, github: GitHub) -> Failure:
+        job, run = suspect.job, facts.run
+        known = facts.of(job, suspect.annotations or ())
+        verdict = await self._verdict(run, job, known, github)
+        if suspect.annotations is None and _needs_annotations(verdict):
+            annotations = await self._annotations(run, job, github)
+            if annotations:
+                verdict = await self._verdict(run, job, replace(known, annotations=annotations), github)
+        at = int(job.completed_at.timestamp()) if job.completed_at else run.completed_at
+        return as_failure(run, verdict, job_id=job.id, job=job.name, url=job.url, at=at)
+
+    async def _verdict(self, run: Run, job: Job, facts: JobFacts, github: GitHub) -> Classification:
+        if not job.steps and not job.started_at:
+            return without_log(facts)
+        try:
+            async with github.log(run.repository, job.id) as pieces:
+                return await self._logs.classify(pieces, facts)
+        except NoLog as error:
+            if error.why is Absent.MISSING and self._may_come(job):
+                raise Retry(f"the log of job {job.id} is not there yet", after=10) from error
+            verdict = without_log(facts)
+            gone = "The log had expired." if error.why is Absent.EXPIRED else "The job left no log."
+            return replace(verdict, reasons=(*verdict.reasons, gone))
+
+    def _may_come(self, job: Job) -> bool:
+        """A log appears up to two minutes after the job's end, unless the job never ran or was cancelled."""
+        if job.conclusion not in FAILED_JOB or not job.steps or job.completed_at is None:
+            return False
+        return self._clock() - job.completed_at.timestamp() < LATE_LOG_SECONDS
+
+    async def _annotations(self, run: Run, job: Job, github: GitHub) -> tuple[Annotation, ...]:
+        try:
+            return await github.annotations(run.repository, job.check_run_id)
+        except (NotFound, Forbidden) as error:
+            log.warning("annotations could not be read", job=job.id, reason=str(error))
+            return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _RunWide:
+    """What every job of the run shares."""
+
+    run: Run
+    blocks: bool
+
+    def of(self, job: Job, annotations: tuple[Annotation, ...]) -> JobFacts:
+        return JobFacts(
+            workflow=self.run.workflow,
+            job=job.name,
+            conclusion=job.conclusion or "failure",
+            branch=self.run.branch,
+            default_branch=self.run.default_branch,
+            blocks_run=self.blocks,
+            steps=job.steps,
+            annotations=annotations,
+        )
+
+
+def _needs_annotations(verdict: Classification) -> bool:
+    """Whether the log left open what an annotation may tell."""
+    return verdict.generic or verdict.category is Category.UNKNOWN or verdict.confidence < WEAK
+
+
+def _every_job_failed(jobs: Sequence[Job], suspects: Sequence[_Suspect]) -> bool:
+    ran = [job for job in jobs if job.conclusion not in {"skipped", None}]
+    return len(ran) > 1 and len(suspects) == len(ran)
+
+
+def _seconds(job: Job) -> float:
+    if job.started_at is None or job.completed_at is None:
+        return 0.0
+    return (job.completed_at - job.started_at).total_seconds()
+
+
+def matrix_of(name: str) -> str:
+    """A job's name without the values of its matrix leg: `test (3.11, ubuntu)` → `test`."""
+    return name.partition(" (")[0]
+
+
+def _failed_step(job: Job) -> str:
+    return next((step.name for step in job.steps if step.conclusion == "failure"), "")
+
+
+def _sample(suspects: Sequence[_Suspect]) -> tuple[list[_Suspect], list[_Suspect]]:
+    """Which jobs to read: all of a usual run, a few of each matrix of a very large one."""
+    if len(suspects) <= READ_ALL:
+        return list(suspects), []
+    taken: dict[tuple[str, str], int] = {}
+    chosen, others = [], []
+    for suspect in suspects:
+        kind = (matrix_of(suspect.job.name), _failed_step(suspect.job))
+        taken[kind] = taken.get(kind, 0) + 1
+        (chosen if taken[kind] <= READ_OF_A_KIND else others).append(suspect)
+    return chosen, others
+
+
+def _like(run: Run, job: Job, read: Sequence[Failure]) -> Failure:
+    """A leg whose log was not read, judged by a leg of the same matrix that failed in the same step."""
+    kind = (matrix_of(job.name), _failed_step(job))
+    same = [f for f in read if matrix_of(f.job) == kind[0]]
+    twin = next((f for f in same if f.step == kind[1]), same[0])
+    at = int(job.completed_at.timestamp()) if job.completed_at else twin.detected_at
+    reason = f"Judged by the same step of {twin.job}; this leg's own log was not read."
+    return replace(
+        twin,
+        job_id=job.id,
+        job=job.name,
+        url=job.url,
+        detected_at=at,
+        confidence=round(twin.confidence * 0.8, 3),
+        reasons=(*twin.reasons, reason),
+    )
+
+
+def _result(run: Run, job: Job) -> JobResult:
+    return JobResult(
+        repo_id=run.repo_id,
+        run_id=run.run_id,
+        run_attempt=run.run_attempt,
+        job_id=job.id,
+        job=job.name,
+        conclusion=job.conclusion or "",
+        started_at=int(job.started_at.timestamp()) if job.started_at else None,
+        completed_at=int(job.completed_at.timestamp()) if job.completed_at else None,
+    )
+
+
+def as_failure(  # noqa: PLR0913
+    run: Run, verdict: Classification, *, job_id: int, job: str, url: str, at: int | None
+) -> Failure:
+    """A verdict as the stored failure of a job; `at` is the job's end in epoch seconds."""
+    location = verdict.location
+    return Failure(
+        installation_id=run.installation_id,
+        repo_id=run.repo_id,
+        repository=run.repository,
+        run_id=run.run_id,
+        run_attempt=run.run_attempt,
+        job_id=job_id,
+        workflow_id=run.workflow_id,
+        workflow=run.workflow,
+        job=redact(job),
+        step=verdict.step,
+        branch=run.branch,
+        commit=run.commit,
+        category=str(verdict.category),
+        severity=str(verdict.severity),
+        confidence=verdict.confidence,
+        rule=verdict.rule,
+        tool=verdict.tool,
+        message=verdict.message,
+        excerpt=verdict.excerpt,
+        fingerprint=verdict.fingerprint,
+        generic=verdict.generic,
+        path=location.path if location else None,
+        line=location.line if location else None,
+        suggestions=verdict.suggestions,
+        reasons=verdict.reasons,
+        detected_at=at or run.completed_at or run.created_at,
+        url=url or run.url,
+        pull_request=run.pull_request,
+    )
