@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, replace
 
-from bot.commands import health, help as help_command
+from bot.commands import health
+from bot.commands import help as help_command
 from bot.commands.spec import Command, CommandContext, Invocation
 from bot.errors import UserError
 from bot.render.help import error_markdown, unknown_markdown

@@ -38,8 +38,7 @@ def failures_title(groups: list[Group]) -> str:
     head = f"{count(len(groups), 'failure')}{legs}: "
     named: list[str] = []
     for index, group in enumerate(groups):
-        others = len(group.members) - 1
-        text = plain(show.headline(group.failure), limit=90) + (f" (and {others:,} more)" if others else "")
+        text = plain(f"{show.name(group.failure)} in {group.jobs}", limit=100)
         rest = f", and {len(groups) - index:,} more"
         if len(head + ", ".join([*named, text]) + rest) > 255:
             return head + ", ".join(named) + rest
@@ -105,7 +104,8 @@ def _overview(report: CommitReport, groups: list[Group]) -> str:
     jobs = sum(len(group.members) for group in groups)
     causes = f" for {count(len(groups), 'reason')}" if jobs > 1 else ""
     workflows = len({reported.failure.workflow for group in groups for reported in group.members})
-    return f"{count(jobs, 'job')} of {count(workflows, 'workflow')} failed{causes} on {commit}, worst first."
+    worst_first = ", worst first" if len(groups) > 1 else ""
+    return f"{count(jobs, 'job')} of {count(workflows, 'workflow')} failed{causes} on {commit}{worst_first}."
 
 
 def run_line(run: Run) -> str:
@@ -133,14 +133,13 @@ def notes(report: CommitReport) -> str:
 def _line(group: Group) -> str:
     """The least that is said of a cause, where there are hundreds."""
     failure = group.failure
-    legs = f" and {len(group.members) - 1:,} more jobs" if len(group.members) > 1 else ""
-    label = link(code(failure.job, limit=40), failure.url) + legs
+    label = link(code(group.jobs, limit=60), failure.url)
     return f"- {prose(failure.severity)} · {prose(failure.category)} · {label}: {code(show.message(failure), limit=60)}"
 
 
 def _block(group: Group) -> str:
     failure = group.failure
-    heading = f"### {code(show.name(failure))} in {code(failure.job)}"
+    heading = f"### {code(show.name(failure), limit=60)} in {code(group.jobs, limit=80)}"
     return "\n\n".join([heading, fence(show.message(failure), limit_bytes=1_000), "\n".join(_facts(group))])
 
 

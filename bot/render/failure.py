@@ -13,6 +13,7 @@ from classifiers.model import Severity
 from storage.model import Failure, Issue, Pattern
 
 _CODE = re.compile(r"^(?:error|warning)?\W{0,2}([A-Z]{1,5}\d{2,5})\b")
+_DIGITS = re.compile("[0-9]{1,11}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,17 @@ class Group:
         """The failure that is shown for the group."""
         return self.first.failure
 
+    @property
+    def jobs(self) -> str:
+        """The job, or what many jobs are called together: `test (12 jobs)`. Not yet made safe."""
+        job = self.failure.job
+        if len(self.members) == 1:
+            return job
+        bases = {reported.failure.job.split(" (")[0] for reported in self.members}
+        if len(bases) == 1:
+            return f"{bases.pop()} ({len(self.members):,} jobs)"
+        return f"{job} and {len(self.members) - 1:,} more"
+
 
 def grouped(failures: Iterable[ReportedFailure]) -> list[Group]:
     """One group a fingerprint, most severe first, then the one with most jobs, then by name."""
@@ -39,7 +51,7 @@ def grouped(failures: Iterable[ReportedFailure]) -> list[Group]:
 
 def _order(reported: ReportedFailure) -> tuple[int, str, str, int]:
     failure = reported.failure
-    return severity_rank(failure.severity), failure.workflow, failure.job, failure.job_id
+    return severity_rank(failure.severity), failure.workflow, natural(failure.job), failure.job_id
 
 
 def severity_rank(severity: str) -> int:
@@ -62,9 +74,9 @@ def name(failure: Failure) -> str:
     return f"{what} {found[1]}" if found else what
 
 
-def headline(failure: Failure) -> str:
-    """What failed and in which job, for titles; not yet made safe."""
-    return f"{name(failure)} in {failure.job}"
+def natural(text: str) -> str:
+    """A sorting key that puts `3.9` before `3.10`."""
+    return _DIGITS.sub(lambda digits: digits[0].zfill(12), text)
 
 
 def message(failure: Failure) -> str:
@@ -106,7 +118,7 @@ def known(pattern: Pattern | None, issue: Issue | None) -> str:
     """Whether this failure was seen before: how often, where, since when, and its issue."""
     if pattern is None or pattern.count < 2:
         return f"no earlier occurrence; see {issue_link(issue)}" if issue else "no, seen here for the first time"
-    where = f" in {count(len(pattern.repositories), 'repository', 'repositories')}" if pattern.repositories else ""
+    where = f" in {len(pattern.repositories):,} repositories" if len(pattern.repositories) > 1 else ""
     said = f"yes, {count(pattern.count, 'time')}{where} since {day(pattern.first_seen)}"
     if issue:
         said += f", issue {issue_link(issue)}" + ("" if issue.state == "open" else " (closed)")

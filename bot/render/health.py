@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bot.render.failure import count
-from bot.render.markdown import code
+from bot.render.markdown import code, prose
 from storage.model import Health
 
 _MEANING = {
-    "excellent": "95 % or more of the runs succeed",
-    "good": "85 % or more of the runs succeed",
-    "fair": "70 % or more of the runs succeed",
-    "poor": "fewer than 70 % of the runs succeed",
+    "excellent": "95% or more of the runs succeed",
+    "good": "85% or more of the runs succeed",
+    "fair": "70% or more of the runs succeed",
+    "poor": "fewer than 70% of the runs succeed",
 }
 
 
@@ -19,10 +19,10 @@ def health_markdown(health: Health) -> str:
     where = code(health.repository) if health.repository else "all repositories"
     if health.success_rate is None:
         return (
-            f"Health of {where} is **unknown**: no run finished in the last {health.time_range}.\n\n"
+            f"Health of {where} is **unknown**: no run finished in the last {prose(health.time_range)}.\n\n"
             "Next: ask for more time, for example `/pipeline health --time-range 7d`."
         )
-    rate = f"{health.success_rate:.1f} %"
+    rate = f"{health.success_rate:.1f}%"
     rows = [
         "| Success rate | Runs | Succeeded | Failed | Average duration |",
         "| ---: | ---: | ---: | ---: | ---: |",
@@ -30,7 +30,7 @@ def health_markdown(health: Health) -> str:
         f"| {health.average_duration_minutes:.1f} min |",
     ]
     meaning = _MEANING.get(health.health_score, "")
-    opening = f"Health of {where} is **{health.health_score}** over the last {health.time_range}"
+    opening = f"Health of {where} is **{health.health_score}** over the last {prose(health.time_range)}"
     return f"{opening}{f' ({meaning})' if meaning else ''}.\n\n" + "\n".join(rows) + f"\n\n{_next(health)}"
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 def help_markdown(commands: tuple[Command, ...]) -> str:
     """Every command with its usage, who may use it, and an example."""
     rows = ["| Command | What it does | Needs |", "| --- | --- | --- |"]
-    rows += [f"| `{command.usage.replace('|', chr(92) + '|')}` | {command.summary} | {command.who} |" for command in commands]
+    rows += [
+        f"| `{command.usage.replace('|', chr(92) + '|')}` | {command.summary} | {command.who} |" for command in commands
+    ]
     examples = "\n".join(example for command in commands for example in command.examples)
     how = "A command stands at the start of a line of a new comment. Needs: the permission in this repository."
     return "\n\n".join(["### Commands", "\n".join(rows), how, f"Examples:\n\n```text\n{examples}\n```"])
@@ -45,8 +47,8 @@ def error_markdown(message: str, command: Command) -> str:
 
 def refusal_markdown(login: str, command: Command, permission: str) -> str:
     """A polite refusal: which permission the command needs, and which one this person has."""
-    has = f"you have {prose(permission, limit=20)}" if permission and permission != "none" else "you have none"
+    has = f"you have {prose(permission, limit=20)}" if permission else "you have none"
     return (
-        f"Sorry {code(login, limit=50)}, `/pipeline {command.name}` needs the {command.who} permission "
-        f"in this repository, and {has}.\n\nNext: ask somebody with {command.who} permission to run it."
+        f"Sorry {code(login, limit=50)}, `/pipeline {command.name}` needs **{command.who}** permission "
+        f"in this repository and {has}.\n\nNext: ask somebody with {command.who} permission to run it."
     )

@@ -24,9 +24,14 @@ _CONTROLS = re.compile(
 )
 _MENTION = re.compile(r"@(?=[A-Za-z0-9])")
 _BACKTICKS = re.compile(r"`+")
-_LONG_RUN = re.compile("`{%d}(?=`)" % _LONGEST_RUN)
+_LONG_RUN = re.compile(f"`{{{_LONGEST_RUN}}}(?=`)")
 
-_REFERENCE = re.compile(r"(?<=#)(?=\d)|(?<=\bGH-)(?=\d)|(?<=:)(?=[\w/+-])|(?<=\bwww)(?=\.)", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"(?<=#)(?=\d)|(?<=\bGH-)(?=\d)|(?<=:)(?=//)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)|(?<=www)(?=\.)"
+    r"|(?<=:)(?=[\w+-]{1,40}:)",
+    re.IGNORECASE,
+)
+"""Where a number, address or emoji that GitHub would make live is broken apart."""
 _COMMIT = re.compile(r"(?<![0-9a-zA-Z])([0-9a-f]{3})(?=[0-9a-f]{4,61}(?![0-9a-zA-Z]))", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"[\\`*_{}\[\]<>#|~!&^()]")
 _BLOCK_START = re.compile(r"^(\d{1,9})([.)])|^([-+=])")

@@ -14,10 +14,13 @@ _ROWS = 8
 _DETAILED = 3
 
 
-def pull_request(report: CommitReport, *, mention: str = "") -> str:
-    """The comment's whole body; it is the all-green line once nothing fails any more."""
+def pull_request(report: CommitReport, *, mention: str = "", number: int | None = None) -> str:
+    """The comment's whole body; it is the all-green line once nothing fails any more.
+
+    `number` is the pull request's, where the runs of the report may not tell.
+    """
     groups = grouped(report.failures)
-    first = marker("pull-request", str(_number(report)))
+    first = marker("pull-request", str(number or _number(report)))
     commit = show.commit_link(report.web_url, report.repository, report.commit)
     if not groups:
         return f"{first}\n{green_line(report)} on {commit}."
@@ -26,7 +29,7 @@ def pull_request(report: CommitReport, *, mention: str = "") -> str:
         f", for {count(len(groups), 'reason')}." if jobs > 1 else "."
     )
     blocks = [_table(report, groups), *[_block(group) for group in groups[:_DETAILED]], notes(report)]
-    tail = call_to_fix(mention)
+    tail = call_to_fix(mention, "please fix the cause above on this branch.")
     return fit(
         f"{first}\n{opening}", [block for block in blocks if block], lambda _: _all(report), tail=tail, limit=BODY_BYTES
     )
@@ -46,10 +49,9 @@ def _table(report: CommitReport, groups: list[Group]) -> str:
 
 def _row(group: Group) -> str:
     failure, first = group.failure, group.first
-    job = link(cell(failure.job, limit=60), failure.url)
-    legs = f" and {len(group.members) - 1:,} more" if len(group.members) > 1 else ""
+    job = link(cell(group.jobs, limit=60), failure.url)
     what = f"{cell(show.name(failure), limit=40)} ({prose(failure.category)})"
-    return f"| {what} | {job}{legs} | {prose(failure.severity)} | {show.known(first.pattern, first.issue)} |"
+    return f"| {what} | {job} | {prose(failure.severity)} | {show.known(first.pattern, first.issue)} |"
 
 
 def _all(report: CommitReport) -> str:
@@ -59,7 +61,9 @@ def _all(report: CommitReport) -> str:
 def _block(group: Group) -> str:
     failure = group.failure
     place = show.location(failure)
-    heading = f"{code(show.name(failure))} in {code(failure.job)}" + (f", at {code(place)}" if place else "")
+    heading = f"{code(show.name(failure), limit=60)} in {code(group.jobs, limit=80)}" + (
+        f", at {code(place)}" if place else ""
+    )
     others = f"Also in {also_in(group)}." if len(group.members) > 1 else ""
     steps = "\n".join(f"- **Next**: {step}" for step in show.steps_to_take(failure, group.first.pattern)[:2])
     parts = (heading, fence(show.message(failure), limit_bytes=600), others, details(failure), steps)

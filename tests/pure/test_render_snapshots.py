@@ -1,0 +1,164 @@
+"""Every text we post, as it looks; the pictures of them come from tests/tools/preview.py."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from bot.commands.registry import COMMANDS, find
+from bot.commands.spec import Who
+from bot.facts import CheckRunText, IssueText
+from bot.render import help as help_texts
+from bot.render.check_run import check_run
+from bot.render.health import health_json, health_markdown
+from bot.render.issue import closed_comment, issue, outage, reopened_comment
+from bot.render.pull_request import pull_request
+from storage.model import Failure
+from tests import factories as make
+from tests.snapshot import assert_snapshot
+
+KNOWN = make.reported(pattern=make.a_pattern(), issue=make.an_issue())
+LINT = make.reported(make.a_lint_failure())
+HOSTILE = "</details> ``` <img src=x> @octocat closes #1 | [a](https://x.test) https://github.com/o/r/issues/1"
+
+
+def hostile_failure() -> Failure:
+    return make.a_failure(
+        workflow=HOSTILE,
+        job=HOSTILE,
+        step=HOSTILE,
+        branch=HOSTILE,
+        message=HOSTILE,
+        tool=HOSTILE,
+        rule=HOSTILE,
+        excerpt=HOSTILE + "\n```\n# heading\n" + HOSTILE,
+        suggestions=(HOSTILE,),
+        reasons=(HOSTILE,),
+        path=None,
+    )
+
+
+def different(number: int) -> tuple[Failure, ...]:
+    return tuple(
+        make.a_failure(job_id=i, job=f"test ({i})", fingerprint=f"v1-{i:016x}", message=f"E{i:04} broke in shard {i}")
+        for i in range(number)
+    )
+
+
+def legs(number: int) -> tuple[Failure, ...]:
+    return tuple(make.a_failure(job_id=i, job=f"test (ubuntu-24.04, 3.{i})") for i in range(number))
+
+
+CHECK_RUNS = {
+    "one": make.a_commit_report(make.reported()),
+    "known": make.a_commit_report(KNOWN),
+    "two": make.a_commit_report(KNOWN, LINT),
+    "legs": make.a_commit_report(*map(make.reported, legs(30))),
+    "green": make.a_commit_report(
+        runs=(make.a_run(conclusion="success"), make.a_run(run_id=2, workflow="Docs", conclusion="skipped"))
+    ),
+    "running": make.a_commit_report(runs=(make.a_run(status="in_progress", conclusion=None),)),
+    "hostile": make.a_commit_report(make.reported(hostile_failure()), notes=(HOSTILE,)),
+    "no-log": make.a_commit_report(
+        make.reported(
+            make.a_failure(
+                step="",
+                rule=None,
+                tool=None,
+                message="",
+                excerpt="",
+                path=None,
+                category="unknown",
+                severity="medium",
+                confidence=0.0,
+                suggestions=(),
+                reasons=("the log had expired",),
+            )
+        ),
+        notes=("The log of job test had expired: GitHub keeps it for 90 days.",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHECK_RUNS)
+def test_check_run_reads_as_it_was_approved(name: str) -> None:
+    assert_snapshot(f"check_run/{name}.md", _check_run(check_run(CHECK_RUNS[name])))
+
+
+def _check_run(text: CheckRunText) -> str:
+    places = [f"- {a.path}:{a.line}: {a.title}: {a.message}" for a in text.annotations]
+    return f"title: {text.title}\nconclusion: {text.conclusion}\n\n" + "\n".join([text.summary, *places])
+
+
+ISSUES = {
+    "first": issue(make.an_issue_report()),
+    "recurring": issue(
+        make.an_issue_report(
+            *(make.a_failure(run_id=9100 - i, detected_at=make.NOW - i * 7200, retry_count=2) for i in range(23)),
+            affected_repositories=(make.REPOSITORY, "octo/billing"),
+            related=(make.an_issue(number=9),),
+            previous=make.an_issue(number=4, state="closed", closed_at=make.NOW - 20 * 86_400),
+        )
+    ),
+    "hostile": issue(make.an_issue_report(hostile_failure(), mention="")),
+    "outage": outage(make.an_outage_report(*different(12))),
+}
+
+
+@pytest.mark.parametrize("name", ISSUES)
+def test_issue_reads_as_it_was_approved(name: str) -> None:
+    assert_snapshot(f"issue/{name}.md", _issue(ISSUES[name]))
+
+
+def _issue(text: IssueText) -> str:
+    return f"title: {text.title}\nlabels: {', '.join(text.labels)}\n\n{text.body}"
+
+
+PULL_REQUESTS = {
+    "one": pull_request(make.a_commit_report(make.reported(), runs=(make.a_run(pull_request=31),))),
+    "two": pull_request(make.a_commit_report(KNOWN, LINT), mention="@copilot"),
+    "many": pull_request(make.a_commit_report(*map(make.reported, different(12)))),
+    "hostile": pull_request(make.a_commit_report(make.reported(hostile_failure()))),
+    "green": pull_request(make.a_commit_report(runs=(make.a_run(conclusion="success", pull_request=31),))),
+}
+
+
+@pytest.mark.parametrize("name", PULL_REQUESTS)
+def test_pull_request_comment_reads_as_it_was_approved(name: str) -> None:
+    assert_snapshot(f"pull_request/{name}.md", PULL_REQUESTS[name])
+
+
+HEALTH = find("health")
+assert HEALTH
+COMMENTS = {
+    "closed": closed_comment("v1-5d41402abc4b2a76", make.a_run(conclusion="success")),
+    "closed-branch-gone": closed_comment("v1-5d41402abc4b2a76"),
+    "reopened": reopened_comment(make.a_failure()),
+    "health": health_markdown(make.a_health()),
+    "health-all-green": health_markdown(
+        make.a_health(success_rate=100.0, successful_runs=24, failed_runs=0, health_score="excellent")
+    ),
+    "health-unknown": health_markdown(
+        make.a_health(
+            success_rate=None,
+            total_runs=0,
+            successful_runs=0,
+            failed_runs=0,
+            average_duration_minutes=0.0,
+            health_score="unknown",
+        )
+    ),
+    "health-json": json.dumps(health_json(make.a_health()), indent=2),
+    "help": help_texts.help_markdown(COMMANDS),
+    "help-health": help_texts.command_markdown(HEALTH),
+    "unknown": help_texts.unknown_markdown("helth", HEALTH, COMMANDS),
+    "error": help_texts.error_markdown("Option --days needs a value.", HEALTH),
+    "refusal": help_texts.refusal_markdown("octocat", replace(HEALTH, name="mute", who=Who.WRITE), "read"),
+}
+
+
+@pytest.mark.parametrize("name", COMMENTS)
+def test_comment_reads_as_it_was_approved(name: str) -> None:
+    assert_snapshot(f"comment/{name}.md", COMMENTS[name])
