@@ -1,0 +1,179 @@
+"""Opens a DATABASE_URL and hands out transactions: one writer and read-only readers on SQLite, a pool on PostgreSQL."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from storage import migrate, sqlite
+from storage.errors import DatabaseUnavailable, NoDatabase, StorageError, is_unavailable
+from storage.locations import PostgresServer, SqliteFile, parse_url
+from storage.wakeup import Wakeup, take_mark
+from storage.writer import SoleWriter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+T = TypeVar("T")
+
+_POOL = 10
+
+
+class Database:
+    """The one way to the data. Open it with `await Database.open(url)`, close it with `await db.close()`."""
+
+    def __init__(self, location: SqliteFile | PostgresServer, *, readonly: bool) -> None:
+        self.location = location
+        self.readonly = readonly
+        self.wakeup = Wakeup()
+        self._writer: SoleWriter | None = None
+        self._reading: AsyncEngine
+        self._writing: AsyncEngine | None = None
+        if isinstance(location, SqliteFile):
+            self.dialect = "sqlite"
+            self._reading = sqlite.reader_engine(location.path)
+            if not readonly:
+                self._writing = sqlite.writer_engine(location.path)
+                self._writer = SoleWriter(self._writing)
+        else:
+            self.dialect = "postgresql"
+            self._reading = _postgres_engine(location)
+            self._writing = None if readonly else self._reading
+
+    @classmethod
+    async def open(cls, url: str, *, readonly: bool = False) -> Database:
+        """Connects, without creating tables (see `migrate`); `readonly` changes nothing, not even a missing file.
+
+        Raises:
+            NoDatabase: `readonly`, and there is no file or it was never migrated.
+            DatabaseUnavailable: the server refuses, or the file cannot be opened.
+            StorageError: the URL is of no known kind.
+        """
+        location = parse_url(url)
+        if readonly and isinstance(location, SqliteFile) and not location.path.is_file():
+            raise NoDatabase(f"there is no database {location.path} yet: start `pipeline serve` or `pipeline scan`")
+        database = cls(location, readonly=readonly)
+        try:
+            await (database._require_tables() if readonly else database.ping())
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file, None on PostgreSQL."""
+        return self.location.path if isinstance(self.location, SqliteFile) else None
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `work` in one transaction and commits; an exception rolls back and is passed on.
+
+        On SQLite all writers share one task: never call `write` inside `work`. A cancelled caller does not disturb
+        the transaction. Raises DatabaseUnavailable where the database, not the statement, is at fault.
+        """
+        if self._writing is None:
+            raise StorageError("the database was opened for reading only")
+        with _translated():
+            if self._writer is not None:
+                result, rings = await self._writer.run(work)
+            else:
+                result, rings = await _transact(self._writing, work)
+        if rings:
+            self.wakeup.ring()
+        return result
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A read-only transaction that sees one state of the database. Keep it short: it holds up cleaning."""
+        with _translated():
+            async with self._reading.connect() as connection:
+                if self.dialect == "postgresql":
+                    await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                async with connection.begin():
+                    yield connection
+
+    async def migrate(self) -> None:
+        """Brings the tables up to this version; several processes may do so at once."""
+        await self.write(migrate.upgrade)
+
+    async def ping(self) -> None:
+        """Proves that the database answers (and, on SQLite, that it can be written)."""
+        if self._writing is None:
+            async with self.read() as connection:
+                await connection.execute(text("SELECT 1"))
+            return
+        await self.write(_select_one)
+
+    async def backup(self, path: str | Path) -> None:
+        """Copies a SQLite database into `path` while it is in use. On PostgreSQL, `pg_dump` is the tool."""
+        if not isinstance(self.location, SqliteFile):
+            raise StorageError("online backup is for SQLite; back up PostgreSQL with pg_dump")
+        with _translated():
+            await sqlite.backup(self.location.path, Path(path))
+
+    async def close(self) -> None:
+        """Finishes the transaction that runs and closes every connection."""
+        if self._writer is not None:
+            await self._writer.close()
+        await self._reading.dispose()
+        if self._writing is not None:
+            await self._writing.dispose()
+
+    async def _require_tables(self) -> None:
+        async with self.read() as connection:
+            if not await migrate.is_current(connection):
+                raise NoDatabase("the database was not set up by this version yet: run `pipeline db upgrade`")
+
+
+async def _select_one(connection: AsyncConnection) -> None:
+    await connection.execute(text("SELECT 1"))
+
+
+async def _transact(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> tuple[T, bool]:
+    async with engine.connect() as connection:
+        try:
+            async with connection.begin():
+                result = await work(connection)
+        except BaseException:
+            if not connection.invalidated:
+                take_mark(connection)
+            raise
+        return result, take_mark(connection)
+
+
+def _postgres_engine(location: PostgresServer) -> AsyncEngine:
+    options: dict[str, Any] = {"timeout": 10}
+    if location.pooled:
+        # A transaction-mode pooler hands each transaction to another server connection, where prepared
+        # statements of the last one do not exist.
+        options |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+        options["prepared_statement_name_func"] = lambda: ""
+    else:
+        options["server_settings"] = {"idle_in_transaction_session_timeout": "60000"}
+    try:
+        return create_async_engine(
+            location.url, connect_args=options, pool_size=_POOL, max_overflow=_POOL, pool_pre_ping=True
+        )
+    except ModuleNotFoundError as error:
+        raise StorageError("PostgreSQL needs the extra: pip install 'pipeline-monitor[postgres]'") from error
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if is_unavailable(error):
+            raise DatabaseUnavailable(f"the database cannot be used now: {_first_line(error)}") from error
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__

@@ -1,0 +1,182 @@
+"""Jobs: put in, held on a lease, completed with their effects in one transaction.
+
+A job is ready, running or dead; a finished one is deleted. Jobs of one lane run one at a time, oldest first. The fence
+of a completion is (id, owner, attempt): `attempts` only ever grows, and a wait that GitHub asked for raises
+`max_attempts` instead, so that no two claims of a job look alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, case, delete, func, or_, select, update
+
+from storage.errors import LeaseLost
+from storage.rows import insert_into
+from storage.tables import DEAD, READY, RUNNING, jobs
+from storage.wakeup import made_work
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from storage.database import Database
+    from storage.model import Job
+
+DELIVERY = "delivery"
+"""The kind of a job whose payload is a stored webhook delivery."""
+MAX_ATTEMPTS = 8
+_ERROR_CHARS = 4000
+
+
+async def enqueue(
+    tx: AsyncConnection,
+    *,
+    kind: str,
+    dedupe: str,
+    lane: str | None,
+    args: bytes,
+    run_at_ms: int,
+    installation_id: int = 0,
+) -> bool:
+    """Puts a job in with the transaction; True if it was added or a dead one of the same key was revived.
+
+    False: a job of that key waits or runs. One that runs already does not see what happened since it began.
+    """
+    insert = insert_into(tx, jobs).values(
+        kind=kind,
+        dedupe=dedupe,
+        lane=lane,
+        args=args,
+        run_at_ms=run_at_ms,
+        created_at_ms=run_at_ms,
+        installation_id=installation_id,
+    )
+    revived = {
+        "state": READY,
+        "args": insert.excluded.args,
+        "run_at_ms": insert.excluded.run_at_ms,
+        "max_attempts": jobs.c.attempts + MAX_ATTEMPTS,
+    }
+    statement = insert.on_conflict_do_update(
+        index_elements=["dedupe"], set_=revived, where=jobs.c.state == DEAD
+    ).returning(jobs.c.id)
+    added = (await tx.execute(statement)).first() is not None
+    if added:
+        made_work(tx)
+    return added
+
+
+async def heartbeat(db: Database, held: Sequence[Job], *, until_ms: int) -> set[int]:
+    """Extends the leases; returns the ids that are still ours. Work on any other must stop."""
+    if not held:
+        return set()
+
+    async def extend(tx: AsyncConnection) -> set[int]:
+        fences = or_(*(_fence(job) for job in held))
+        statement = update(jobs).where(fences).values(lease_until_ms=until_ms).returning(jobs.c.id)
+        return {row.id for row in await tx.execute(statement)}
+
+    return await db.write(extend)
+
+
+async def complete(tx: AsyncConnection, job: Job) -> None:
+    """Removes the finished job in the transaction of its effects.
+
+    Raises:
+        LeaseLost: somebody else holds it by now; the transaction must be rolled back.
+    """
+    gone = (await tx.execute(delete(jobs).where(_fence(job)).returning(jobs.c.id))).first()
+    if gone is None:
+        raise LeaseLost(f"job {job.id} (attempt {job.attempt}) is no longer held by {job.owner}")
+    made_work(tx)
+
+
+async def retry(db: Database, job: Job, *, at_ms: int, error: str, counts: bool) -> bool:
+    """Puts the job back to run at `at_ms`; False if that was its last attempt and it is dead now.
+
+    `counts=False` is for waits that GitHub asked for: they use up no attempt. Raises LeaseLost like `complete`.
+    """
+
+    async def put_back(tx: AsyncConnection) -> bool:
+        allowed = jobs.c.max_attempts + (0 if counts else 1)
+        statement = (
+            update(jobs)
+            .where(_fence(job))
+            .values(
+                state=case((jobs.c.attempts >= allowed, DEAD), else_=READY),
+                max_attempts=allowed,
+                run_at_ms=at_ms,
+                last_error=error[:_ERROR_CHARS],
+                **_UNHELD,
+            )
+            .returning(jobs.c.state)
+        )
+        return await _released(tx, job, statement) == READY
+
+    return await db.write(put_back)
+
+
+async def bury(db: Database, job: Job, error: str) -> None:
+    """Makes the job dead with its reason; its lane goes on. Raises LeaseLost like `complete`."""
+
+    async def lay_down(tx: AsyncConnection) -> None:
+        values = {"state": DEAD, "last_error": error[:_ERROR_CHARS], **_UNHELD}
+        await _released(tx, job, update(jobs).where(_fence(job)).values(values).returning(jobs.c.state))
+
+    await db.write(lay_down)
+
+
+async def reap(db: Database, now_ms: int) -> int:
+    """Takes back jobs whose lease has run out, and how many; those without attempts left are dead."""
+    return await _take_back(db, and_(jobs.c.state == RUNNING, jobs.c.lease_until_ms < now_ms), now_ms)
+
+
+async def recover(db: Database, now_ms: int = 0) -> int:
+    """At the start of the only process on a SQLite file: whatever is running belongs to nobody any more."""
+    return await _take_back(db, jobs.c.state == RUNNING, now_ms)
+
+
+_UNHELD = {"owner": None, "lease_until_ms": None}
+
+
+def _fence(job: Job) -> ColumnElement[bool]:
+    return and_(
+        jobs.c.id == job.id,
+        jobs.c.owner == job.owner,
+        jobs.c.attempts == job.attempt,
+        jobs.c.state == RUNNING,
+    )
+
+
+async def _released(tx: AsyncConnection, job: Job, statement: object) -> int:
+    row = (await tx.execute(statement)).first()  # type: ignore[call-overload]
+    if row is None:
+        raise LeaseLost(f"job {job.id} (attempt {job.attempt}) is no longer held by {job.owner}")
+    made_work(tx)
+    return int(row.state)
+
+
+async def _take_back(db: Database, which: ColumnElement[bool], now_ms: int) -> int:
+    async def release(tx: AsyncConnection) -> int:
+        exhausted = jobs.c.attempts >= jobs.c.max_attempts
+        lost = func.coalesce(func.nullif(jobs.c.last_error, ""), "the process died while the job ran")
+        statement = (
+            update(jobs)
+            .where(jobs.c.id.in_(select(jobs.c.id).where(which).with_for_update(skip_locked=True)))
+            .values(
+                state=case((exhausted, DEAD), else_=READY),
+                run_at_ms=case((jobs.c.run_at_ms > now_ms, jobs.c.run_at_ms), else_=now_ms),
+                last_error=lost,
+                **_UNHELD,
+            )
+            .returning(jobs.c.id)
+        )
+        taken = len((await tx.execute(statement)).all())
+        if taken:
+            made_work(tx)
+        return taken
+
+    return await db.write(release)

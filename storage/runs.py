@@ -1,0 +1,125 @@
+"""Run attempts and the conclusions of their jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, exists, func, select, text, true, update
+
+from storage.merging import COUNTED, merge
+from storage.model import JobResult, Run
+from storage.rows import build, columns_of, insert_into, names_of, values_of
+from storage.tables import pipeline_jobs, pipeline_runs, repositories
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+_runs = pipeline_runs.c
+
+
+async def record(tx: AsyncConnection, run: Run) -> bool:
+    """Stores what is known of a run attempt; True if that changed anything.
+
+    Order and repetition do not matter: a completed attempt stays completed, and facts learnt later are added.
+    """
+    await _one_at_a_time(tx, run)
+    key = and_(_attempt_of(run), _runs.run_attempt == run.run_attempt)
+    row = (await tx.execute(select(*columns_of(pipeline_runs, Run)).where(key))).first()
+    if row is None:
+        await _add(tx, run)
+        return True
+    known = Run(**row._mapping)
+    merged = merge(known, run)
+    if merged == known:
+        return False
+    await tx.execute(update(pipeline_runs).where(key).values(values_of(merged)))
+    return True
+
+
+async def save_jobs(tx: AsyncConnection, results: Sequence[JobResult]) -> None:
+    """Stores how jobs ended; a job that is known already is overwritten."""
+    if not results:
+        return
+    insert = insert_into(tx, pipeline_jobs)
+    learnt = {name: insert.excluded[name] for name in ("job", "conclusion", "started_at", "completed_at")}
+    statement = insert.on_conflict_do_update(index_elements=["repo_id", "run_id", "run_attempt", "job_id"], set_=learnt)
+    await tx.execute(statement, [values_of(result) for result in results])
+
+
+async def run(conn: AsyncConnection, repo_id: int, run_id: int, attempt: int) -> Run | None:
+    """One attempt, if it is known."""
+    query = runs_query().where(_runs.repo_id == repo_id, _runs.run_id == run_id, _runs.run_attempt == attempt)
+    return next(iter(build(Run, await conn.execute(query))), None)
+
+
+async def runs_of_commit(conn: AsyncConnection, repo_id: int, commit: str) -> list[Run]:
+    """The latest attempt of every run on a commit, by run id."""
+    query = runs_query().where(_runs.repo_id == repo_id, _runs.commit == commit, _runs.latest == true())
+    return build(Run, await conn.execute(query.order_by(_runs.run_id)))
+
+
+async def latest_run_of_each_workflow(conn: AsyncConnection, repo_id: int, branch: str) -> list[Run]:
+    """For every workflow of the branch its newest run that counts (forks do not), by workflow name."""
+    newest = (
+        select(_runs.workflow_id, func.max(_runs.run_id).label("run_id"))
+        .where(_runs.repo_id == repo_id, _runs.branch == branch, *_counts())
+        .group_by(_runs.workflow_id)
+        .subquery()
+    )
+    query = (
+        runs_query()
+        .join(newest, _runs.run_id == newest.c.run_id)
+        .where(_runs.repo_id == repo_id, _runs.latest == true())
+        .order_by(_runs.workflow, _runs.run_id)
+    )
+    return build(Run, await conn.execute(query))
+
+
+async def running(
+    conn: AsyncConnection,
+    *,
+    since: int = 0,
+    repo_id: int | None = None,
+    installation_id: int | None = None,
+    limit: int = 50,
+) -> list[Run]:
+    """Runs that have not completed and started after `since`, newest first."""
+    query = runs_query().where(_runs.latest == true(), _runs.status != "completed", _runs.started_at >= since)
+    if repo_id is not None:
+        query = query.where(_runs.repo_id == repo_id)
+    if installation_id is not None:
+        query = query.where(_runs.installation_id == installation_id)
+    return build(Run, await conn.execute(query.order_by(_runs.started_at.desc(), _runs.run_id).limit(limit)))
+
+
+def runs_query() -> Select[Any]:
+    """Selects runs with the present name of their repository, which may have changed since."""
+    present = func.coalesce(repositories.c.full_name, _runs.repository).label("repository")
+    columns = [present if name == "repository" else _runs[name] for name in names_of(Run)]
+    return select(*columns).join_from(pipeline_runs, repositories, repositories.c.id == _runs.repo_id, isouter=True)
+
+
+async def _add(tx: AsyncConnection, run: Run) -> None:
+    later = select(exists().where(_attempt_of(run), _runs.run_attempt > run.run_attempt))
+    latest = not (await tx.execute(later)).scalar_one()
+    await tx.execute(insert_into(tx, pipeline_runs).values(**values_of(run), latest=latest))
+    if latest:
+        earlier = and_(_attempt_of(run), _runs.run_attempt < run.run_attempt)
+        await tx.execute(update(pipeline_runs).where(earlier).values(latest=False))
+
+
+async def _one_at_a_time(tx: AsyncConnection, run: Run) -> None:
+    """Two reports of one run at once would both find no row, or both call their attempt the latest."""
+    if tx.dialect.name == "postgresql":
+        await tx.execute(text("SELECT pg_advisory_xact_lock(:run)"), {"run": run.run_id})
+
+
+def _attempt_of(run: Run) -> ColumnElement[bool]:
+    return and_(_runs.repo_id == run.repo_id, _runs.run_id == run.run_id)
+
+
+def _counts() -> tuple[ColumnElement[bool], ...]:
+    return (_runs.latest == true(), _runs.conclusion.in_(COUNTED), _runs.fork.is_(False))
