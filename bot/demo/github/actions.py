@@ -88,9 +88,7 @@ class Actions(Checks):
         self.runs[record.id] = record
         return record
 
-    def _run(
-        self, repository: RepositoryRecord, branch: str | None, sha: str, fields: RunFields
-    ) -> RunRecord:
+    def _run(self, repository: RepositoryRecord, branch: str | None, sha: str, fields: RunFields) -> RunRecord:
         path = fields.get("path", ".github/workflows/ci.yml")
         head_name = fields.get("head_repository", repository.full_name)
         commit = repository.commits.get(sha)
@@ -157,9 +155,7 @@ class Actions(Checks):
         self._check_run_of(run, record, fields.get("annotations", ()))
         return record
 
-    def _check_run_of(
-        self, run: RunRecord, job: JobRecord, annotations: Iterable[AnnotationRecord | str]
-    ) -> None:
+    def _check_run_of(self, run: RunRecord, job: JobRecord, annotations: Iterable[AnnotationRecord | str]) -> None:
         self.check_runs[job.id] = CheckRunRecord(
             id=job.id,
             repo_id=run.repo_id,

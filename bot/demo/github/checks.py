@@ -45,9 +45,7 @@ class Checks(Repositories):
         self.suites: dict[int, CheckSuiteRecord] = {}
         self.check_runs: dict[int, CheckRunRecord] = {}
 
-    def new_suite(
-        self, repository: RepositoryRecord, app_id: int, sha: str, branch: str | None
-    ) -> CheckSuiteRecord:
+    def new_suite(self, repository: RepositoryRecord, app_id: int, sha: str, branch: str | None) -> CheckSuiteRecord:
         """A further suite of an App on a commit."""
         now = self.now()
         suite = CheckSuiteRecord(self.next_id(), repository.id, app_id, sha, branch, now, now)

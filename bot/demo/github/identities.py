@@ -64,6 +64,8 @@ class Identities:
         self.tokens: dict[str, TokenRecord] = {}
         self.deliveries: list[DeliveryRecord] = []
         self.manifest_codes: dict[str, AppRecord] = {}
+        self.agent_seats: set[str] = set()
+        """Logins whose token may assign the coding agent."""
         self._ids: Iterator[int] = itertools.count(900_001)
         self._actions_app()
 
@@ -114,9 +116,7 @@ class Identities:
 
     def offer_manifest(self, code: str, **app: str | None) -> AppRecord:
         """An App whose credentials the code of the manifest flow buys, once."""
-        created = self.create_app(
-            app.get("slug") or "pipeline-monitor", webhook_secret=app.get("webhook_secret")
-        )
+        created = self.create_app(app.get("slug") or "pipeline-monitor", webhook_secret=app.get("webhook_secret"))
         self.manifest_codes[code] = created
         return created
 

@@ -68,9 +68,7 @@ class Issues(Repositories):
             body=fields.get("body", ""),
             author=fields.get("author", "octocat"),
         )
-        issue.pull = PullRecord(
-            branch, sha, head.id, base, repository.branches[base], draft=fields.get("draft", False)
-        )
+        issue.pull = PullRecord(branch, sha, head.id, base, repository.branches[base], draft=fields.get("draft", False))
         return issue
 
     def set_labels(self, repository: RepositoryRecord, issue: IssueRecord, names: Iterable[str]) -> None:

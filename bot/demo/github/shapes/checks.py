@@ -10,7 +10,7 @@ from bot.demo.github.shapes.repositories import head_commit_json, minimal_reposi
 
 
 def pulls_of_commit(state: Checks, repository: RepositoryRecord, sha: str) -> list[Json]:
-    """The open pull requests of this repository's own branches whose head is the commit; forks are left out."""
+    """The open pull requests from own branches whose head is the commit; GitHub leaves forks out."""
     return [
         pull_reference_json(state, repository, number)
         for number, issue in repository.issues.items()

@@ -80,11 +80,8 @@ def repository_json(state: Repositories, repository: RepositoryRecord) -> Json:
     moment = iso(repository.created_at)
     return {
         **minimal_repository_json(state, repository),
-        **{
-            name: 0
-            for name in ("size", "forks", "forks_count", "stargazers_count", "watchers", "watchers_count")
-        },
-        **{name: None for name in ("homepage", "language", "license", "mirror_url")},
+        **dict.fromkeys(("size", "forks", "forks_count", "stargazers_count", "watchers", "watchers_count"), 0),
+        **dict.fromkeys(("homepage", "language", "license", "mirror_url")),
         "git_url": f"git://{web.partition('://')[2]}.git",
         "ssh_url": f"git@github.com:{repository.full_name}.git",
         "clone_url": f"{web}.git",
