@@ -1,7 +1,7 @@
 """Finds commands in a comment: `/pipeline NAME …` at the start of a line of plain text, nowhere else.
 
 Follows the blocks of CommonMark as far as they decide what is text: fences, quotes with their lazy
-continuation, HTML comments and preformatted HTML, code spans. One pass, linear in the comment's size.
+continuation, HTML comments and preformatted HTML, code spans. Time grows with the comment's size, no faster.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ _COMMAND = re.compile(r"/pipeline(?:[ \t]+(.*))?", re.IGNORECASE)
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
 _OPTION = re.compile(r"(?:--|—)([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
+_LONGEST_COMMENT = 300_000
+"""GitHub stores no comment of more than 262,144 bytes; what is longer did not come from there."""
 _LONGEST_LINE = 2_000
 _MOST = 20
 """More commands in one comment are not read; nobody types them."""
@@ -23,10 +25,11 @@ _MOST = 20
 
 def parse(body: str) -> list[Invocation]:
     """The commands of a comment in their order; never raises, whatever the text is."""
-    if "/pipeline" not in body.lower():
-        return []
     found: list[Invocation] = []
-    for line in text_lines(body):
+    comment = body[:_LONGEST_COMMENT]
+    if "/pipeline" not in comment.lower():
+        return found
+    for line in text_lines(comment):
         match = _COMMAND.fullmatch(_CONTROLS.sub("", line[:_LONGEST_LINE]).rstrip())
         if match:
             found.append(_invocation(match[1] or "", cut=len(line) > _LONGEST_LINE))
@@ -37,6 +40,8 @@ def parse(body: str) -> list[Invocation]:
 
 def _invocation(rest: str, *, cut: bool) -> Invocation:
     words = list(_words(rest))
+    while words and not words[0].strip():
+        del words[0]
     if not words or _OPTION.fullmatch(words[0]):
         words.insert(0, "help")
     name = words[0].lower()

@@ -81,7 +81,7 @@ def _annotation(failure: Failure, path: str, line: int) -> CheckAnnotation:
 
 
 def _in_repository(path: str) -> bool:
-    outside = path.startswith(("/", "\\", "~")) or ":" in path or clean(path) != path
+    outside = path.startswith(("/", "\\", "~")) or ":" in path or not path.isprintable()
     return not outside and len(path) <= 1_000 and ".." not in path.split("/")
 
 
@@ -112,7 +112,7 @@ def run_line(run: Run) -> str:
     """A run's workflow and how it ended, linked."""
     ended = (run.conclusion or run.status).replace("_", " ")
     attempt = f", attempt {run.run_attempt}" if run.run_attempt > 1 else ""
-    return f"{link(code(run.workflow), run.url)}: {ended}{attempt}"
+    return f"{link(code(run.workflow), run.url)}: {prose(ended)}{attempt}"
 
 
 def _more(report: CommitReport, left: int) -> str:

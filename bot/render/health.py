@@ -37,7 +37,8 @@ def health_markdown(health: Health) -> str:
 def _next(health: Health) -> str:
     if not health.failed_runs:
         return "Nothing to do."
-    return f"Next: {count(health.failed_runs, 'failed run')} to look at; each has its cause in the check run of its commit."
+    failed = count(health.failed_runs, "failed run")
+    return f"Next: {failed} to look at; each has its cause in the check run of its commit."
 
 
 def health_json(health: Health) -> dict[str, object]:

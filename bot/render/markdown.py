@@ -27,17 +27,22 @@ _BACKTICKS = re.compile(r"`+")
 _LONG_RUN = re.compile(f"`{{{_LONGEST_RUN}}}(?=`)")
 
 _REFERENCE = re.compile(
-    r"(?<=#)(?=\d)|(?<=\bGH-)(?=\d)|(?<=:)(?=//)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)|(?<=www)(?=\.)"
+    r"(?<=#)(?=\d)|(?<=GH-)(?=\d)|(?<=:)(?=//)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)|(?<=www)(?=\.)"
     r"|(?<=:)(?=[\w+-]{1,40}:)",
     re.IGNORECASE,
 )
 """Where a number, address or emoji that GitHub would make live is broken apart."""
-_COMMIT = re.compile(r"(?<![0-9a-zA-Z])([0-9a-f]{3})(?=[0-9a-f]{4,61}(?![0-9a-zA-Z]))", re.IGNORECASE)
+_COMMIT = re.compile(r"([0-9a-f]{3})(?=[0-9a-f]{36})", re.IGNORECASE)
+_LIVE_WORD = re.compile(
+    r"\S*(?:@|\$|#\d|GH-\d|://|www\.|mailto:|xmpp:|:[\w+-]{1,40}:|(?<![0-9a-z])[0-9a-f]{7,64}(?![0-9a-z]))\S*",
+    re.IGNORECASE,
+)
+"""A word that GitHub would make live in running text: as code it is shown and stays copyable."""
 _PUNCTUATION = re.compile(r"[\\`*_{}\[\]<>#|~!&^()]")
 _BLOCK_START = re.compile(r"^(\d{1,9})([.)])|^([-+=])")
 _SPAN = re.compile(r"(?<!`)`(?!`)([^`]+)`(?!`)")
 
-_MARKER = re.compile(r"\s*<!-- pipeline-monitor kind=([a-z-]+) key=([^\s<>]+) -->")
+_MARKER = re.compile(r"\s*<!-- pipeline-monitor kind=([a-z-]+) key=([^\s<>]*) -->")
 _REFERRING_URL = re.compile(r"/(?:issues|pull|pulls|discussions)/\d", re.IGNORECASE)
 
 
@@ -103,9 +108,11 @@ def plain(text: str, *, limit: int = 255) -> str:
 def prose(text: str, *, limit: int = 500) -> str:
     """A sentence that may hold foreign words, as Markdown that shows it literally; `code` in it stays code."""
     line = _one_line(text, limit)
-    parts = _SPAN.split(line)
-    shown = [code(part) if index % 2 else _escape(part) for index, part in enumerate(parts)]
-    return _BLOCK_START.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", "".join(shown))
+    shown = ""
+    for index, part in enumerate(_SPAN.split(line)):
+        for piece in [code(part)] if index % 2 else _escaped_words(part):
+            shown += ZERO_WIDTH + piece if shown.endswith("`") and piece.startswith("`") else piece
+    return _BLOCK_START.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", shown)
 
 
 def link(label: str, url: str) -> str:
@@ -120,7 +127,7 @@ def link(label: str, url: str) -> str:
 
 def marker(kind: str, key: str) -> str:
     """The hidden line by which a body of ours is found again; `key` may be any text."""
-    encoded = quote(key, safe="/:._").replace("--", "-%2D")
+    encoded = quote(key, safe="/:._", errors="replace").replace("--", "-%2D")
     return f"<!-- pipeline-monitor kind={kind} key={encoded} -->"
 
 
@@ -153,5 +160,9 @@ def _disarm(line: str) -> str:
     return _COMMIT.sub(lambda m: m[1] + ZERO_WIDTH, _REFERENCE.sub(ZERO_WIDTH, line))
 
 
-def _escape(part: str) -> str:
-    return _PUNCTUATION.sub(r"\\\g<0>", _disarm(part)).replace("$", "\uff04")
+def _escaped_words(part: str) -> list[str]:
+    """The words and spaces of running text: live ones as code, the others with Markdown's signs escaped."""
+    return [
+        code(word) if _LIVE_WORD.fullmatch(word) else _PUNCTUATION.sub(r"\\\g<0>", word)
+        for word in re.split(r"( +)", part)
+    ]

@@ -89,7 +89,10 @@ def test_check_run_reads_as_it_was_approved(name: str) -> None:
 
 def _check_run(text: CheckRunText) -> str:
     places = [f"- {a.path}:{a.line}: {a.title}: {a.message}" for a in text.annotations]
-    return f"title: {text.title}\nconclusion: {text.conclusion}\n\n" + "\n".join([text.summary, *places])
+    return (
+        f"```text\ntitle: {text.title}\nconclusion: {text.conclusion}\n```\n\n"
+        + "\n".join([text.summary, "", *places]).rstrip()
+    )
 
 
 ISSUES = {
@@ -113,7 +116,7 @@ def test_issue_reads_as_it_was_approved(name: str) -> None:
 
 
 def _issue(text: IssueText) -> str:
-    return f"title: {text.title}\nlabels: {', '.join(text.labels)}\n\n{text.body}"
+    return f"```text\ntitle: {text.title}\nlabels: {', '.join(text.labels)}\n```\n\n{text.body}"
 
 
 PULL_REQUESTS = {

@@ -25,7 +25,8 @@ body{background:var(--page);color:var(--text);font:14px/1.5 system-ui,'DejaVu Sa
 main{max-width:820px;border:1px solid var(--line);border-radius:6px;padding:16px}
 a{color:var(--link);text-decoration:none} h3{margin:20px 0 10px;font-size:1.2em} li+li{margin-top:.25em}
 code{background:color-mix(in srgb,var(--soft) 20%,transparent);border-radius:6px;font-size:85%;padding:.2em .4em}
-code,pre{font-family:'DejaVu Sans Mono',monospace} pre{background:var(--box);border-radius:6px;overflow:auto;padding:12px}
+code,pre{font-family:'DejaVu Sans Mono',monospace}
+pre{background:var(--box);border-radius:6px;overflow:auto;padding:12px}
 pre code{background:none;padding:0} details{margin-bottom:12px} ul,ol{padding-left:2em}
 table{border-collapse:collapse;display:block;overflow:auto;margin-bottom:16px}
 td,th{border:1px solid var(--line);padding:5px 12px} hr{border:0;border-top:2px solid var(--line)}
