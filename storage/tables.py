@@ -57,7 +57,6 @@ repositories = Table(
     _text("default_branch"),
     _whole("removed_at", nullable=True),
     Index("ix_repositories_installation", "installation_id"),
-    Index("ix_repositories_name", "full_name"),
     **_ROWID,
 )
 

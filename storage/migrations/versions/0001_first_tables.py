@@ -335,7 +335,6 @@ def _repositories() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_repositories_installation", "repositories", ["installation_id"], unique=False)
-    op.create_index("ix_repositories_name", "repositories", ["full_name"], unique=False)
 
 
 def _schedules() -> None:
