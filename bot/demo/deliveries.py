@@ -7,7 +7,6 @@ state is done elsewhere (`users` for comments, clicks and closed issues).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from bot.demo.github.records import (
     AppRecord,
@@ -109,7 +108,7 @@ def issues(
 def installation(state: GitHubState, installation_id: int, action: str = "created") -> Delivery:
     """The App was installed, removed, suspended or unsuspended (`deleted` before the state forgets it)."""
     record = state.installations[installation_id]
-    payload: Json = {"action": action, "installation": _whole_installation(state, record)}
+    payload: Json = {"action": action, "installation": installation_json(state, record)}
     if action in {"created", "deleted", "suspend", "unsuspend", "new_permissions_accepted"}:
         payload["repositories"] = [short_repository_json(one) for one in state.repositories_of(record)]
     if action == "created":
@@ -130,7 +129,7 @@ def installation_repositories(
     changed = [short_repository_json(state.repository(name)) for name in repositories]
     payload = {
         "action": action,
-        "installation": _whole_installation(state, record),
+        "installation": installation_json(state, record),
         "repository_selection": "all" if record.repository_ids is None else "selected",
         "repositories_added": changed if action == "added" else [],
         "repositories_removed": changed if action == "removed" else [],
@@ -169,14 +168,6 @@ def own_app(state: GitHubState) -> AppRecord:
         if app.private_key_pem:
             return app
     raise LookupError("no App receives deliveries yet; state.create_app() makes one")
-
-
-def _whole_installation(state: GitHubState, record: InstallationRecord) -> Json:
-    """In these events GitHub gives the times as epoch seconds (seen in its published examples)."""
-    shown = installation_json(state, record)
-    for name in ("created_at", "updated_at"):
-        shown[name] = int(datetime.fromisoformat(shown[name]).timestamp())
-    return shown
 
 
 def _of_repository(

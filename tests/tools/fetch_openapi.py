@@ -15,17 +15,17 @@ from bot.demo.github.table import all_routes
 from tests.tools.npm import CACHE, NotAvailable, member
 
 PACKAGE, VERSION, FILE = "@octokit/openapi", "23.0.2", "generated/api.github.com.json"
-EVENTS = [
-    "workflow_run",
-    "workflow_job",
-    "check_suite",
+EVENTS = (
     "check_run",
-    "issue_comment",
-    "issues",
+    "check_suite",
     "installation",
     "installation_repositories",
+    "issue_comment",
+    "issues",
     "ping",
-]
+    "workflow_job",
+    "workflow_run",
+)
 _WORDS_ONLY = {"description", "example", "examples", "externalDocs", "summary", "tags", "x-github", "title"}
 
 
@@ -46,6 +46,9 @@ def description() -> dict[str, Any]:
 def cut_down(whole: dict[str, Any], templates: Iterable[str]) -> dict[str, Any]:
     """The named paths, our webhooks and the components they refer to."""
     paths = {name: _plain(whole["paths"][name]) for name in templates if name in whole["paths"]}
+    listed = paths["/app/installations"]["get"]["responses"]["200"]["content"]["application/json"]
+    # The list wants an account to be a user and an enterprise at once; the single form is right.
+    listed["schema"]["items"] = {"$ref": "#/components/schemas/installation"}
     prefixes = tuple(event.replace("_", "-") for event in EVENTS)
     webhooks = {
         name: _plain(value["post"]["requestBody"])
