@@ -55,12 +55,11 @@ class CloseIssue:
 
 @dataclass(frozen=True, slots=True)
 class CommentOnPull:
-    """The notice of a pull request's run: one comment, made once and kept up to date."""
+    """The notice of a pull request's run: one comment, made at the threshold and kept up to date."""
 
     number: int
     commit: str
-    create: bool
-    """False: only a comment that is already there is brought up to date."""
+    mention: bool
 
 
 Action = RefreshCheckRun | OpenIssue | UpdateIssue | OpenGathering | CloseIssue | CommentOnPull

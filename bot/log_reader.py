@@ -40,7 +40,6 @@ class LogReader:
                 child = await self._spawn()
             verdict = await self._converse(child, log, facts)
             healthy = True
-            return verdict
         except LogReaderBroken:
             healthy = True
             raise
@@ -52,6 +51,7 @@ class LogReader:
                 self._kill(child)
                 child = None
             self._idle.put_nowait(child)
+        return verdict
 
     async def _converse(self, child: Process, log: AsyncIterator[bytes], facts: JobFacts) -> Classification:
         assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018

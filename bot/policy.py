@@ -35,6 +35,9 @@ class Threshold:
     new_issues_per_hour: int = 10
 
 
+DEFAULT_THRESHOLD = Threshold()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """Everything the decision about one completed run rests on."""
@@ -53,7 +56,7 @@ class RunFacts:
     """The pull request has our comment already."""
     opened_last_hour: int
     now: int
-    threshold: Threshold = Threshold()
+    threshold: Threshold = DEFAULT_THRESHOLD
 
 
 def crosses(failure: Failure, threshold: Threshold) -> bool:
@@ -84,7 +87,7 @@ def _comment(facts: RunFacts) -> tuple[Action, ...]:
     crossed = any(failure.crossed for failure in facts.failures)
     if not crossed and not facts.has_comment:
         return ()
-    return (CommentOnPull(facts.pull_request, facts.run.commit, create=crossed),)
+    return (CommentOnPull(facts.pull_request, facts.run.commit, mention=not facts.run.fork),)
 
 
 def _issues(facts: RunFacts) -> tuple[Action, ...]:

@@ -100,7 +100,7 @@ class RunReader:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(suspect)) for suspect in chosen]
         read = [task.result() for task in tasks]
-        return read + [_like(facts.run, suspect.job, read) for suspect in others]
+        return read + [_like(suspect.job, read) for suspect in others]
 
     async def _failure(self, facts: _RunWide, suspect: _Suspect, github: GitHub) -> Failure:
         job, run = suspect.job, facts.run
@@ -198,7 +198,7 @@ def _sample(suspects: Sequence[_Suspect]) -> tuple[list[_Suspect], list[_Suspect
     return chosen, others
 
 
-def _like(run: Run, job: Job, read: Sequence[Failure]) -> Failure:
+def _like(job: Job, read: Sequence[Failure]) -> Failure:
     """A leg whose log was not read, judged by a leg of the same matrix that failed in the same step."""
     kind = (matrix_of(job.name), _failed_step(job))
     same = [f for f in read if matrix_of(f.job) == kind[0]]
@@ -229,7 +229,7 @@ def _result(run: Run, job: Job) -> JobResult:
     )
 
 
-def as_failure(  # noqa: PLR0913
+def as_failure(
     run: Run, verdict: Classification, *, job_id: int, job: str, url: str, at: int | None
 ) -> Failure:
     """A verdict as the stored failure of a job; `at` is the job's end in epoch seconds."""

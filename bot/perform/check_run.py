@@ -9,6 +9,7 @@ from bot.facts import CheckAnnotation, CheckRunText
 from bot.github.client import GitHub
 from bot.github.shapes import CheckRunShape
 from bot.perform.ledger import Made, Thing
+from storage.effects import check_run_key
 from storage.model import Effect, Repository
 
 NAME = "Pipeline Monitor"
@@ -16,14 +17,9 @@ ANNOTATIONS_AT_ONCE = 50
 """GitHub takes at most so many in one request, and appends those of an update."""
 
 
-def key(repo_id: int, commit: str) -> str:
-    """The check run's identity in the ledger, and its external id on GitHub."""
-    return f"check_run:{repo_id}:{commit}"
-
-
 def check_run_thing(repo: Repository, commit: str, text: CheckRunText, details_url: str, github: GitHub) -> Thing:
     """The check run that says `text`."""
-    identity = key(repo.id, commit)
+    identity = check_run_key(repo.id, commit)
     body: dict[str, Any] = {
         "name": NAME,
         "external_id": identity,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.errors import Gone
 from bot.facts import IssueText
 from bot.github.client import GitHub
 from bot.github.shapes import IssueShape
@@ -16,7 +16,6 @@ from storage import issues
 from storage.model import Effect, Issue, Repository
 
 LABEL = "pipeline-failure"
-Marker = tuple[str, str]
 
 
 def issue_key(repo_id: int, identity: str, previous: Issue | None) -> str:
@@ -80,26 +79,13 @@ def update_thing(repo: Repository, github: GitHub, issue: Issue, text: IssueText
         return Made(str(issue.number), issue.url)
 
     async def make() -> Made:
-        return await find() or Made(str(issue.number), issue.url)
+        raise Gone(410, f"issue {issue.number} was deleted")
 
     async def record(tx: AsyncConnection, _made: Made) -> None:
         if reopen:
             await issues.set_state(tx, issue.repo_id, issue.number, state="open", at=None)
 
     return Thing(issue.effect_key, "issue", repo.id, f"{text.title}\n{text.body}", find, make, change, record)
-
-
-async def close(
-    repo: Repository,
-    github: GitHub,
-    issue: Issue,
-    say: Callable[[str, str], Awaitable[None]],
-    text: str,
-) -> Issue:
-    """Close as completed, with one comment; `say(key, text)` posts a comment once."""
-    await say(f"closed:{repo.id}:{issue.number}:{issue.opened_at}", text)
-    await github.update_issue(repo.full_name, issue.number, state="closed", state_reason="completed")
-    return replace(issue, state="closed")
 
 
 def _made(shape: IssueShape) -> Made:

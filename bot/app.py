@@ -1,0 +1,181 @@
+"""Composition root: opens everything, starts web and worker, closes in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from bot.dispatcher import Dispatcher
+from bot.github.auth import AppKey
+from bot.github.gateway import Gateway
+from bot.log_reader import LogReader
+from bot.metrics import Metrics
+from bot.monitor import PipelineMonitor
+from bot.perform.ledger import Ledger
+from bot.perform.performer import Performer
+from bot.reading import RunReader
+from bot.router import build_router
+from bot.services import Services
+from bot.settings import Settings
+from bot.suite_reading import SuiteReader
+from bot.token_config import watched_repositories
+from bot.web import WebhookHandler, WebhookRules
+from bot.worker import Worker
+from storage import inbox, inbox_admin
+from storage.database import Database
+from storage.errors import DatabaseUnavailable
+from storage.inbox_accept import Acceptor
+from storage.locations import SqliteFile, parse_url
+from storage.lock import SoleProcess
+
+log = structlog.get_logger(__name__)
+
+MENTION = "@copilot"
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one process is made of."""
+
+    settings: Settings
+    database: Database
+    acceptor: Acceptor
+    worker: Worker
+    metrics: Metrics
+    rules: WebhookRules
+
+
+@asynccontextmanager
+async def assembled(settings: Settings, *, clock: Clock = time.time) -> AsyncIterator[Parts]:
+    """Everything, opened and wired; the database is migrated, and on SQLite nobody else has it.
+
+    Raises:
+        AlreadyRunning: another server or worker has the SQLite file.
+        DatabaseUnavailable: the database cannot be opened.
+        TokenConfigError: token mode without its list of repositories.
+    """
+    watched = watched_repositories(settings.pipeline_config) if settings.mode == "token" else None
+    async with AsyncExitStack() as stack:
+        location = parse_url(settings.database_url)
+        if isinstance(location, SqliteFile):
+            stack.enter_context(SoleProcess(location.path))
+        database = await Database.open(settings.database_url)
+        stack.push_async_callback(database.close)
+        await database.migrate()
+        if isinstance(location, SqliteFile):
+            await inbox.recover(database, int(clock() * 1000))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), auto_decompress=True)
+        )
+        metrics = Metrics()
+        logs = LogReader(children=1)
+        stack.push_async_callback(logs.close)
+        services = _services(settings, database, session, logs, metrics, clock)
+        worker = Worker(
+            database,
+            Dispatcher(build_router(), services),
+            metrics=metrics,
+            clock=clock,
+            lease_seconds=settings.lease_seconds,
+        )
+        rules = WebhookRules(settings.mode, settings.secrets, services.gateway.app_id, watched)
+        yield Parts(settings, database, Acceptor(database), worker, metrics, rules)
+
+
+def _services(
+    settings: Settings,
+    database: Database,
+    session: aiohttp.ClientSession,
+    logs: LogReader,
+    metrics: Metrics,
+    clock: Clock,
+) -> Services:
+    pem = settings.private_key_pem() if settings.mode == "app" else None
+    gateway = Gateway(
+        session,
+        api_url=settings.api_url,
+        writes_per_minute=settings.writes_per_minute,
+        app_key=AppKey(settings.app_id, pem) if settings.app_id is not None and pem is not None else None,
+        user_token=settings.token.get_secret_value() if settings.token is not None else None,
+        on_call=metrics.called,
+    )
+    ledger = Ledger(database, clock=clock)
+    monitor = PipelineMonitor(
+        database=database,
+        gateway=gateway,
+        runs_reader=RunReader(logs, clock=clock),
+        suites_reader=SuiteReader(logs),
+        performer=Performer(database, ledger, web_url=settings.web_url, mention=MENTION, clock=clock),
+        clock=clock,
+    )
+    return Services(database=database, gateway=gateway, monitor=monitor, ledger=ledger, clock=clock)
+
+
+async def run(
+    parts: Parts,
+    *,
+    with_web: bool,
+    with_worker: bool,
+    stop: asyncio.Event,
+    on_listening: Callable[[str], None] = lambda _address: None,
+    clock: Clock = time.time,
+) -> None:
+    """Serve and work until `stop` is set, then drain. OSError where the port cannot be had."""
+    async with AsyncExitStack() as stack:
+        if with_web:
+            on_listening(await _listen(stack, parts, with_worker=with_worker, clock=clock))
+        working = asyncio.create_task(parts.worker.run()) if with_worker else None
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait([task for task in (working, waiting) if task is not None], return_when="FIRST_COMPLETED")
+        waiting.cancel()
+        if working is not None:
+            parts.worker.stop()
+            await working
+
+
+async def _listen(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock: Clock) -> str:
+    handler = WebhookHandler(
+        parts.acceptor,
+        parts.rules,
+        metrics=parts.metrics,
+        readiness=lambda: _unready(parts, with_worker=with_worker),
+        refresh_metrics=lambda: _gauge(parts, clock),
+        clock=clock,
+    )
+    runner = web.AppRunner(handler.application(), access_log=None, shutdown_timeout=5.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, parts.settings.host, parts.settings.port, backlog=1024)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def _unready(parts: Parts, *, with_worker: bool) -> str | None:
+    """Why this process should get no traffic now; None where all is well."""
+    try:
+        await parts.database.ping()
+    except DatabaseUnavailable as error:
+        return f"the database does not answer: {error}"
+    if with_worker and not parts.worker.ready:
+        return "the worker has not reached its inbox yet"
+    return None
+
+
+async def _gauge(parts: Parts, clock: Clock) -> None:
+    with contextlib.suppress(DatabaseUnavailable):
+        async with parts.database.read() as conn:
+            census = await inbox_admin.census(conn)
+        for state in ("ready", "running", "dead"):
+            parts.metrics.waiting.labels(state).set(getattr(census, state))
+        oldest = census.oldest_ready_ms
+        parts.metrics.oldest.set(max(0.0, clock() - oldest / 1000) if oldest is not None else 0.0)

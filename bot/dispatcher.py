@@ -1,0 +1,52 @@
+"""One unit of work → its handler."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+from gidgethub.routing import Router
+from gidgethub.sansio import Event
+
+from bot.errors import GiveUp
+from bot.services import Services
+from storage.model import Job
+
+
+class Dispatcher:
+    """Decodes a stored delivery and hands it to the router."""
+
+    def __init__(self, router: Router, services: Services) -> None:
+        self._router = router
+        self._services = services
+
+    async def __call__(self, job: Job) -> None:
+        """See one job through; GiveUp where nobody can ever do it."""
+        if job.kind != "delivery" or job.event is None:
+            raise GiveUp(f"work of the kind {job.kind!r} is not known to this version")
+        data = _decoded(job.payload)
+        event = Event(data, event=job.event, delivery_id=job.guid or "")
+        if not self._router.fetch(event):
+            raise GiveUp(f"nobody handles {job.event} {data['action']!r}")
+        with structlog.contextvars.bound_contextvars(event_name=job.event, **_names(data)):
+            await self._router.dispatch(event, self._services)
+
+
+def _decoded(payload: bytes) -> dict[str, object]:
+    try:
+        data = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise GiveUp(f"the payload is not JSON: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("action"), str):
+        raise GiveUp("the payload has no action that is a text")
+    return data
+
+
+def _names(data: dict[str, object]) -> dict[str, object]:
+    """What a log line should carry of a delivery."""
+    repository, run = data.get("repository"), data.get("workflow_run")
+    names: dict[str, object] = {"action": data["action"]}
+    if isinstance(repository, dict):
+        names["repo"] = repository.get("full_name")
+    if isinstance(run, dict):
+        names["run"] = run.get("id")
+    return names

@@ -1,0 +1,100 @@
+"""Database → facts: what the reports about a commit, a failure or an outage are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.facts import CommitReport, IssueReport, OutageReport, ReportedFailure
+from storage import failures, issues, patterns, runs
+from storage.model import Failure, Issue, Pattern, Repository
+
+MOST_OCCURRENCES = 20
+
+
+async def commit_report(
+    conn: AsyncConnection, repo: Repository, commit: str, web_url: str, notes: tuple[str, ...] = ()
+) -> CommitReport:
+    """Everything on one head commit, with what this repository's own history knows of each failure."""
+    red = await failures.open_of_commit(conn, repo.id, commit)
+    known: dict[str, tuple[Pattern | None, Issue | None]] = {}
+    for failure in red:
+        if failure.fingerprint not in known:
+            known[failure.fingerprint] = (
+                await patterns.in_repository(conn, repo, failure.fingerprint),
+                await _open_issue(conn, repo.id, failure.fingerprint),
+            )
+    return CommitReport(
+        repository=repo.full_name,
+        web_url=web_url,
+        commit=commit,
+        runs=tuple(await runs.runs_of_commit(conn, repo.id, commit)),
+        failures=tuple(
+            ReportedFailure(failure=f, pattern=known[f.fingerprint][0], issue=known[f.fingerprint][1]) for f in red
+        ),
+        notes=notes,
+    )
+
+
+async def issue_report(
+    conn: AsyncConnection,
+    repo: Repository,
+    fingerprint: str,
+    *,
+    web_url: str,
+    mention: str,
+    previous: Issue | None,
+) -> IssueReport:
+    """One root cause in one repository. Other repositories are named only where they are public."""
+    return IssueReport(
+        repository=repo.full_name,
+        web_url=web_url,
+        fingerprint=fingerprint,
+        mention=mention,
+        occurrences=tuple(await failures.occurrences(conn, repo.id, fingerprint, MOST_OCCURRENCES)),
+        affected_repositories=await patterns.nameable_repositories(conn, repo, fingerprint),
+        previous=previous,
+    )
+
+
+async def outage_report(
+    conn: AsyncConnection, repo: Repository, kind: str, fingerprints: tuple[str, ...], web_url: str
+) -> OutageReport:
+    """The newest occurrence of each fingerprint of an outage, or of an hour's overflow."""
+    newest: list[Failure] = []
+    for fingerprint in fingerprints:
+        newest += await failures.occurrences(conn, repo.id, fingerprint, 1)
+    last = max(newest, key=lambda failure: failure.detected_at)
+    run = await runs.run(conn, repo.id, last.run_id, last.run_attempt)
+    if run is None:
+        raise LookupError(f"run {last.run_id} of a stored failure is not stored")
+    return OutageReport(repository=repo.full_name, web_url=web_url, run=run, failures=tuple(newest), kind=kind)
+
+
+async def recovered_issues(conn: AsyncConnection, repo_id: int) -> tuple[Issue, ...]:
+    """Open issues, one for each number, of which nothing that crossed the threshold is red any more."""
+    by_number: dict[int, list[Issue]] = {}
+    for issue in await issues.open_issues(conn, repo_id):
+        by_number.setdefault(issue.number, []).append(issue)
+    recovered = []
+    for same in by_number.values():
+        red = [await failures.open_crossed(conn, repo_id, issue.fingerprint) for issue in same]
+        if not any(red):
+            recovered.append(same[0])
+    return tuple(recovered)
+
+
+async def issues_of(conn: AsyncConnection, repo_id: int, red: tuple[Failure, ...]) -> Mapping[str, Issue]:
+    """Our newest issue for each fingerprint among the failures."""
+    found = {}
+    for fingerprint in dict.fromkeys(failure.fingerprint for failure in red):
+        issue = await issues.newest(conn, repo_id, fingerprint)
+        if issue is not None:
+            found[fingerprint] = issue
+    return found
+
+
+async def _open_issue(conn: AsyncConnection, repo_id: int, fingerprint: str) -> Issue | None:
+    issue = await issues.newest(conn, repo_id, fingerprint)
+    return issue if issue is not None and issue.state == "open" else None

@@ -1,0 +1,22 @@
+"""What every handler is given; made once by `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.github.gateway import Gateway
+from bot.monitor import PipelineMonitor
+from bot.perform.ledger import Ledger
+from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts a handler may use, and the time."""
+
+    database: Database
+    gateway: Gateway
+    monitor: PipelineMonitor
+    ledger: Ledger
+    clock: Callable[[], float]

@@ -1,0 +1,187 @@
+"""The HTTP side: verify, keep, 202. The work happens elsewhere.
+
+Signature: docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+import structlog
+from aiohttp import web
+
+from bot.door import NotAnObject, admit
+from bot.metrics import Metrics
+from bot.render.front_page import front_page
+from storage.errors import DatabaseUnavailable, InboxFull
+from storage.inbox_accept import Acceptor
+from storage.model import NewDelivery
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY = 25 * 2**20
+"""GitHub does not send larger payloads."""
+HEADER_VALUE = re.compile(r"^[\x21-\x7e]{1,200}$")
+RETRY_SECONDS = "30"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRules:
+    """What deliveries are taken from whom."""
+
+    mode: str
+    secrets: tuple[bytes, ...]
+    app_id: int | None
+    watched: frozenset[str] | None
+    """Token mode's repositories in lower case; None: whatever is signed."""
+
+
+class _Refusal(Exception):
+    """A delivery that is not taken."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class WebhookHandler:
+    """`POST /webhook` and the pages beside it."""
+
+    def __init__(
+        self,
+        acceptor: Acceptor,
+        rules: WebhookRules,
+        *,
+        metrics: Metrics,
+        readiness: Callable[[], Awaitable[str | None]],
+        refresh_metrics: Callable[[], Awaitable[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._acceptor = acceptor
+        self._rules = rules
+        self._metrics = metrics
+        self._readiness = readiness
+        self._refresh_metrics = refresh_metrics
+        self._clock = clock
+
+    def application(self) -> web.Application:
+        """The aiohttp application with every route of the contract."""
+        app = web.Application(client_max_size=LARGEST_BODY + 1)
+        app.router.add_post("/webhook", self._webhook)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._exposition)
+        app.router.add_get("/", self._front)
+        return app
+
+    async def _webhook(self, request: web.Request) -> web.Response:
+        try:
+            answer = await self._take(request)
+        except _Refusal as refusal:
+            headers = {"Retry-After": RETRY_SECONDS} if refusal.status == 503 else {}
+            answer = web.Response(status=refusal.status, text=f"{refusal}\n", headers=headers)
+            if refusal.status == 413:
+                answer.force_close()
+        self._metrics.deliveries.labels(str(answer.status)).inc()
+        return answer
+
+    async def _take(self, request: web.Request) -> web.Response:
+        if self._rules.mode == "none":
+            raise _Refusal(503, "no credentials yet: open / on this server to set it up")
+        if request.content_type not in {"application/json", "application/x-www-form-urlencoded"}:
+            raise _Refusal(415, "send application/json")
+        raw = await _body(request)
+        self._verify(raw, request.headers.get("X-Hub-Signature-256", ""))
+        event = _header(request, "X-GitHub-Event")
+        guid = _header(request, "X-GitHub-Delivery")
+        body = _json_of(raw) if request.content_type != "application/json" else raw
+        try:
+            ticket = admit(event, body, app_id=self._rules.app_id, watched=self._rules.watched)
+        except NotAnObject as error:
+            raise _Refusal(400, str(error)) from error
+        if ticket is None:
+            return web.Response(status=202, text="nothing to do\n")
+        delivery = NewDelivery(
+            guid=guid,
+            event=event,
+            action=ticket.action,
+            installation_id=ticket.installation_id,
+            repo_id=ticket.repo_id,
+            lane=ticket.lane,
+            body=body,
+            received_at_ms=int(self._clock() * 1000),
+        )
+        try:
+            fresh = await self._acceptor.accept(delivery)
+        except (InboxFull, DatabaseUnavailable) as error:
+            log.error("a delivery could not be kept", delivery=guid, event_name=event, reason=str(error))
+            raise _Refusal(503, "the delivery could not be stored; send it again later") from error
+        log.debug("delivery kept" if fresh else "delivery known", delivery=guid, event_name=event)
+        return web.Response(status=202, text="accepted\n")
+
+    def _verify(self, raw: bytes, signature: str) -> None:
+        """Constant-time, over the bytes as they came; without a secret the server listens on loopback only."""
+        if not self._rules.secrets:
+            return
+        given = signature.encode("utf-8", "surrogateescape")
+        good = False
+        for secret in self._rules.secrets:
+            wanted = b"sha256=" + hmac.digest(secret, raw, "sha256").hex().encode()
+            good |= hmac.compare_digest(wanted, given)
+        if not good:
+            raise _Refusal(401, "the signature in X-Hub-Signature-256 is missing or wrong")
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        reason = await self._readiness()
+        return web.Response(text="ready\n") if reason is None else web.Response(status=503, text=f"{reason}\n")
+
+    async def _exposition(self, _request: web.Request) -> web.Response:
+        await self._refresh_metrics()
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    async def _front(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            text=front_page(self._rules.mode),
+            content_type="text/html",
+            headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+        )
+
+
+async def _body(request: web.Request) -> bytes:
+    """The raw bytes; one that is too large is refused by its announced length, or as soon as it is seen."""
+    too_large = _Refusal(413, f"the body is larger than {LARGEST_BODY} bytes")
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise too_large
+    parts, size = [], 0
+    async for part in request.content.iter_any():
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise too_large
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _header(request: web.Request, name: str) -> str:
+    value = request.headers.get(name, "")
+    if not HEADER_VALUE.match(value):
+        raise _Refusal(400, f"the header {name} is missing or malformed")
+    return value
+
+
+def _json_of(raw: bytes) -> bytes:
+    """The JSON inside a form-encoded delivery's `payload=`."""
+    try:
+        fields = parse_qs(raw.decode("ascii"), strict_parsing=True, max_num_fields=10)
+    except ValueError as error:
+        raise _Refusal(400, f"the form cannot be read: {error}") from error
+    payloads = fields.get("payload", [])
+    if len(payloads) != 1:
+        raise _Refusal(400, "the form has no single field named payload")
+    return payloads[0].encode("utf-8", "replace")
