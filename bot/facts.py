@@ -45,6 +45,8 @@ class IssueReport:
     related: tuple[Issue, ...] = ()
     previous: Issue | None = None
     """The closed issue of the same fingerprint that this one continues."""
+    total: int = 0
+    """How often it occurred in all, where `occurrences` are only the newest; 0 where nobody counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class OutageReport:
     web_url: str
     run: Run
     failures: tuple[Failure, ...]
+    kind: str = "outage"
+    """`outage`: at once in one run; `gathered`: new failures beyond what an hour may open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

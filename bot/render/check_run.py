@@ -6,7 +6,7 @@ from bot.facts import CheckAnnotation, CheckRunText, CommitReport
 from bot.render import failure as show
 from bot.render.failure import Group, count, grouped
 from bot.render.fitting import choose, fit, size
-from bot.render.markdown import clean, clip_bytes, code, fence, link, plain, prose
+from bot.render.markdown import clean, clip_bytes, code, fence, link, plain, prose, word
 from storage.model import Failure, Run
 
 SUMMARY_BYTES = 65_535
@@ -75,7 +75,7 @@ def _annotation(failure: Failure, path: str, line: int) -> CheckAnnotation:
     return CheckAnnotation(
         path=path,
         line=line,
-        title=plain(f"{show.name(failure)} ({failure.category}, {failure.severity})"),
+        title=plain(f"{show.name(failure)} ({word(failure.category)}, {word(failure.severity)})"),
         message=clip_bytes(clean(show.message(failure)), 2_000),
     )
 
@@ -112,7 +112,7 @@ def run_line(run: Run) -> str:
     """A run's workflow and how it ended, linked."""
     ended = (run.conclusion or run.status).replace("_", " ")
     attempt = f", attempt {run.run_attempt}" if run.run_attempt > 1 else ""
-    return f"{link(code(run.workflow), run.url)}: {prose(ended)}{attempt}"
+    return f"{link(code(run.workflow), run.url)}: {word(ended)}{attempt}"
 
 
 def _more(report: CommitReport, left: int) -> str:
@@ -134,7 +134,7 @@ def _line(group: Group) -> str:
     """The least that is said of a cause, where there are hundreds."""
     failure = group.failure
     label = link(code(group.jobs, limit=60), failure.url)
-    return f"- {prose(failure.severity)} · {prose(failure.category)} · {label}: {code(show.message(failure), limit=60)}"
+    return f"- {word(failure.severity)} · {word(failure.category)} · {label}: {code(show.message(failure), limit=60)}"
 
 
 def _block(group: Group) -> str:
@@ -152,7 +152,7 @@ def _facts(group: Group) -> list[str]:
     place = show.location(failure)
     lines = [
         f"- **Where**: {where(failure)}" + (f", at {code(place)}" if place else ""),
-        f"- **What**: {prose(failure.category)}, severity {prose(failure.severity)}{_retries(failure)}",
+        f"- **What**: {word(failure.category)}, severity {word(failure.severity)}{_retries(failure)}",
         f"- **Why so**: {show.why(failure)}",
         f"- **Known**: {show.known(first.pattern, first.issue)}",
     ]

@@ -9,7 +9,7 @@ from bot.facts import IssueReport, IssueText, OutageReport
 from bot.render import failure as show
 from bot.render.failure import count
 from bot.render.fitting import fit
-from bot.render.markdown import cell, code, fence, link, marker, plain, prose
+from bot.render.markdown import cell, code, fence, link, marker, plain, word
 from storage.model import Failure, Issue, Run
 
 BODY_BYTES = 60_000
@@ -43,24 +43,46 @@ def issue(report: IssueReport) -> IssueText:
 
 
 def outage(report: OutageReport) -> IssueText:
-    """One issue for a run in which many things broke at once; nobody is mentioned."""
-    run, failures = report.run, sorted(report.failures, key=lambda f: show.severity_rank(f.severity))
-    run_link = link(f"run {run.run_id}", run.url)
-    commit = show.commit_link(report.web_url, report.repository, run.commit)
-    opening = (
-        f"{count(len(failures), 'job')} of {code(run.workflow)} failed in different ways at once "
-        f"({run_link}, {code(run.branch)}, {commit}). That is one cause more often than many."
-    )
-    rows = [_outage_row(failure) for failure in failures]
-    head = f"{marker('outage', str(run.run_id))}\n{opening}\n\n{_by_category(failures)}\n"
+    """One issue that lists what broke at once in a run, or beyond an hour's cap; nobody is mentioned."""
+    failures = sorted(report.failures, key=lambda failure: show.severity_rank(failure.severity))
+    opening = _outage_opening(report) if report.kind == "outage" else _gathered_opening(report)
     table = "| Severity | Category | Job | Error |\n| --- | --- | --- | --- |"
-    tail = "Next: look for what they share (a service, a runner, a dependency), then re-run the failed jobs. " + _CLOSES
-    body = fit(f"{head}\n{table}", rows, lambda n: f"\nAnd {n:,} more.", limit=BODY_BYTES - 600, separator="\n")
-    title = f"Outage: {count(len(failures), 'different failure')} in one run of {run.workflow}"
+    head = f"{marker(report.kind, str(report.run.run_id))}\n{opening}\n\n{_by_category(failures)}\n\n{table}"
+    rows = [_outage_row(failure) for failure in failures]
+    body = fit(head, rows, lambda n: f"\nAnd {n:,} more.", limit=BODY_BYTES - 600, separator="\n")
     categories = [category for category, _ in Counter(f.category for f in failures).most_common()]
     return IssueText(
-        title=plain(title, limit=TITLE_CHARACTERS), body=f"{body}\n\n{tail}", labels=labels(failures, categories)
+        title=plain(_outage_title(report), limit=TITLE_CHARACTERS),
+        body=f"{body}\n\n{_OUTAGE_NEXT if report.kind == 'outage' else _GATHERED_NEXT} {_CLOSES}",
+        labels=labels(failures, categories),
     )
+
+
+def _outage_title(report: OutageReport) -> str:
+    number = count(len(report.failures), "different failure")
+    if report.kind == "outage":
+        return f"Outage: {number} in one run of {report.run.workflow}"
+    return f"{number} gathered, last in {report.run.workflow}"
+
+
+def _outage_opening(report: OutageReport) -> str:
+    return (
+        f"{count(len(report.failures), 'different failure')} in one run of {_run_place(report)}. "
+        "So many at once have one cause more often than many."
+    )
+
+
+def _gathered_opening(report: OutageReport) -> str:
+    return (
+        f"{count(len(report.failures), 'new failure')} beyond the number of issues that one hour may open, "
+        f"the newest in {_run_place(report)}."
+    )
+
+
+def _run_place(report: OutageReport) -> str:
+    run = report.run
+    commit = show.commit_link(report.web_url, report.repository, run.commit)
+    return f"{code(run.workflow)} ({link(f'run {run.run_id}', run.url)}, {code(run.branch)}, {commit})"
 
 
 def closed_comment(fingerprint: str, run: Run | None = None) -> str:
@@ -70,13 +92,18 @@ def closed_comment(fingerprint: str, run: Run | None = None) -> str:
         passed = f"{link(code(run.workflow), run.url)} passed on {code(run.branch)} at {code(run.commit[:7])}"
         why = f"Green again everywhere: {passed}"
     line = f"{why}. A relapse within ten days reopens this issue."
-    return f"{marker('closed', fingerprint)}\n{line}"
+    return f"{marker('closed', _once(fingerprint, run))}\n{line}"
 
 
 def reopened_comment(failure: Failure) -> str:
     """Why the issue is open again."""
     where = f"{link(code(failure.job), failure.url)} on {code(failure.branch)} at {code(failure.commit[:7])}"
-    return f"{marker('reopened', failure.fingerprint)}\nFailed again: {where}. Reopened."
+    return f"{marker('reopened', _once(failure.fingerprint, failure))}\nFailed again: {where}. Reopened."
+
+
+def _once(fingerprint: str, cause: Run | Failure | None) -> str:
+    """A key of its own for every closing and reopening, so that a look-up never finds an earlier one."""
+    return f"{fingerprint}/{cause.run_id}/{cause.run_attempt}" if cause else fingerprint
 
 
 def call_to_fix(mention: str, wish: str) -> str:
@@ -86,10 +113,14 @@ def call_to_fix(mention: str, wish: str) -> str:
 
 def labels(failures: tuple[Failure, ...] | list[Failure], categories: list[str]) -> tuple[str, ...]:
     """The labels of an issue about `failures`; the severity is the worst of them."""
-    named = [f"category: {plain(category, limit=30)}" for category in categories]
-    return (LABEL, *named, f"severity: {plain(show.worst(failures), limit=30)}")
+    named = [f"category: {word(category)}" for category in categories]
+    return (LABEL, *named, f"severity: {word(show.worst(failures))}")
 
 
+_OUTAGE_NEXT = "Next: look for what they share (a service, a runner, a dependency), then re-run the failed jobs."
+_GATHERED_NEXT = (
+    "Next: start with the most severe; `max_new_issues_per_hour` in `.github/pipeline.yml` sets the number."
+)
 _CLOSES = (
     "This issue closes by itself once every workflow, job and branch that failed with it is green again; "
     "branches that are gone do not count."
@@ -109,9 +140,14 @@ def _opening(report: IssueReport) -> str:
     occurrences = report.occurrences
     latest, first = occurrences[0], occurrences[-1]
     what = f"{code(show.name(latest))} fails in job {code(latest.job)} of workflow {code(latest.workflow)}"
-    if len(occurrences) == 1:
+    total = max(report.total, len(occurrences))
+    if total == 1:
         return f"{what} on {code(latest.branch)} ({show.moment(latest.detected_at)} UTC)."
-    since = f"{count(len(occurrences), 'time')} since {show.moment(first.detected_at)} UTC"
+    if total > len(occurrences):
+        since = f"{count(total, 'time')}"
+    else:
+        at_least = "at least " if not report.total and total >= _ROWS else ""
+        since = f"{at_least}{count(total, 'time')} since {show.moment(first.detected_at)} UTC"
     return f"{what}: {since}, last on {code(latest.branch)} ({show.moment(latest.detected_at)} UTC)."
 
 
@@ -122,7 +158,7 @@ def _by_category(failures: tuple[Failure, ...] | list[Failure]) -> str:
         members = [failure for failure in failures if failure.category == category]
         jobs = sorted({failure.job for failure in members})
         named = ", ".join(cell(job, limit=40) for job in jobs[:5]) + (f" and {len(jobs) - 5:,} more" * (len(jobs) > 5))
-        rows.append(f"| {prose(category)} | {prose(show.worst(members))} | {number:,} | {named} |")
+        rows.append(f"| {word(category)} | {word(show.worst(members))} | {number:,} | {named} |")
     return "\n".join(rows)
 
 
@@ -130,7 +166,7 @@ def _cause(failure: Failure) -> str:
     place = show.location(failure)
     facts = [f"- **Step**: {code(failure.step)}"] if failure.step else []
     facts += [f"- **Place**: {code(place)}"] if place else []
-    facts += [f"- **Why {prose(failure.category)}**: {show.why(failure)}"]
+    facts += [f"- **Why {word(failure.category)}**: {show.why(failure)}"]
     parts = [
         "### Cause",
         _DATA,
@@ -151,7 +187,7 @@ def _next_steps(failure: Failure) -> str:
 def _where(report: IssueReport) -> str:
     rows = ["| Run | Branch | Commit | Job | When (UTC) |", "| --- | --- | --- | --- | --- |"]
     rows += [_row(report, failure) for failure in report.occurrences[:_ROWS]]
-    left = len(report.occurrences) - _ROWS
+    left = max(report.total, len(report.occurrences)) - min(len(report.occurrences), _ROWS)
     return "### Where\n\n" + "\n".join(rows) + (f"\n\nAnd {left:,} earlier." if left > 0 else "")
 
 
@@ -166,7 +202,7 @@ def _row(report: IssueReport, failure: Failure) -> str:
 def _outage_row(failure: Failure) -> str:
     job = link(cell(failure.job, limit=60), failure.url)
     error = cell(show.message(failure), limit=120)
-    return f"| {prose(failure.severity)} | {prose(failure.category)} | {job} | {error} |"
+    return f"| {word(failure.severity)} | {word(failure.category)} | {job} | {error} |"
 
 
 def _relatives(report: IssueReport) -> str:
@@ -183,5 +219,5 @@ def _relatives(report: IssueReport) -> str:
 
 
 def _state(issue: Issue) -> str:
-    closed = f", closed {show.day(issue.closed_at)}" if issue.closed_at else f", {prose(issue.state)}"
+    closed = f", closed {show.day(issue.closed_at)}" if issue.closed_at else f", {word(issue.state)}"
     return show.issue_link(issue) + closed

@@ -39,6 +39,7 @@ _LIVE_WORD = re.compile(
 )
 """A word that GitHub would make live in running text: as code it is shown and stays copyable."""
 _PUNCTUATION = re.compile(r"[\\`*_{}\[\]<>#|~!&^()]")
+_NO_WORD = re.compile(r"[^A-Za-z0-9 ]")
 _BLOCK_START = re.compile(r"^(\d{1,9})([.)])|^([-+=])")
 _SPAN = re.compile(r"(?<!`)`(?!`)([^`]+)`(?!`)")
 
@@ -103,6 +104,11 @@ def cell(text: str, *, limit: int = 120) -> str:
 def plain(text: str, *, limit: int = 255) -> str:
     """`text` as one line for titles, which are not Markdown: at most `limit` characters, nothing refers."""
     return _shorten(_disarm(_one_line(text, limit)), limit)
+
+
+def word(text: str) -> str:
+    """A category, severity or conclusion: letters, digits and blanks alone, at most 30 characters."""
+    return _NO_WORD.sub("", text)[:30].strip() or "unknown"
 
 
 def prose(text: str, *, limit: int = 500) -> str:

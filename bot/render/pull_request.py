@@ -8,7 +8,7 @@ from bot.render.check_run import also_in, checks_url, details, green_line, notes
 from bot.render.failure import Group, count, grouped
 from bot.render.fitting import fit
 from bot.render.issue import BODY_BYTES, call_to_fix
-from bot.render.markdown import cell, code, fence, link, marker, prose
+from bot.render.markdown import cell, code, fence, link, marker, word
 
 _ROWS = 8
 _DETAILED = 3
@@ -50,8 +50,8 @@ def _table(report: CommitReport, groups: list[Group]) -> str:
 def _row(group: Group) -> str:
     failure, first = group.failure, group.first
     job = link(cell(group.jobs, limit=60), failure.url)
-    what = f"{cell(show.name(failure), limit=40)} ({prose(failure.category)})"
-    return f"| {what} | {job} | {prose(failure.severity)} | {show.known(first.pattern, first.issue)} |"
+    what = f"{cell(show.name(failure), limit=40)} ({word(failure.category)})"
+    return f"| {what} | {job} | {word(failure.severity)} | {show.known(first.pattern, first.issue)} |"
 
 
 def _all(report: CommitReport) -> str:

@@ -25,7 +25,7 @@ COMMANDS = (
     ("/pipeline health --time-range 7d", [Invocation("health", {"time-range": "7d"})]),
     ("/pipeline health --time-range=7d --repo o/r", [Invocation("health", {"time-range": "7d", "repo": "o/r"})]),
     ("/pipeline health —time-range “7d”", [Invocation("health", {"time-range": "7d"})]),
-    ("/pipeline classify 'two words' \"and 'more'\" x\"y z\"", [Invocation("classify", {}, ("two words", "and 'more'", "xy z"))]),
+    ("/pipeline mute 'two words' \"it's\" x\"y z\"", [Invocation("mute", {}, ("two words", "it's", "xy z"))]),
     ("/pipeline --time-range 7d", [Invocation("help", {"time-range": "7d"})]),
     ("/pipeline helth", [Invocation("helth")]),
     ("/pipeline health\n\n/pipeline help", [Invocation("health"), Invocation("help")]),
@@ -51,15 +51,19 @@ def test_command_is_found(body: str, found: list[Invocation]) -> None:
 
 
 TEXT = (
-    "", "pipeline health", "/pipelinefoo", "/pipeline-x", "/pipeline/health", " /pipeline health", "\t/pipeline health",
+    "", "pipeline health", "/pipelinefoo", "/pipeline-x", "/pipeline/health", " /pipeline health",
+    "\t/pipeline health",
     "see /pipeline health", "`/pipeline health`", "`a\n/pipeline health\nb`", "    /pipeline health",
     "```\n/pipeline health\n```", "~~~\n/pipeline health\n~~~", "```sh title\n/pipeline health\n```",
-    "`````\n```\n/pipeline health\n`````", "~~~\n```\n/pipeline health", "```\n/pipeline health", "  ```\n/pipeline health\n  ```",
+    "`````\n```\n/pipeline health\n`````", "~~~\n```\n/pipeline health", "```\n/pipeline health",
+    "  ```\n/pipeline health\n  ```",
     "```\n/pipeline health\n    ```\n/pipeline health", "```\n/pipeline health\n``` x\n/pipeline health",
     "> /pipeline health", ">/pipeline health", "> quoted\n/pipeline health", "> > quoted\n/pipeline health",
     "> quoted\n/pipeline health\n/pipeline help", "> ```\n> /pipeline health\n> ```",
-    "<!--\n/pipeline health\n-->", "<!-- /pipeline health -->", "a <!-- b\n/pipeline health\n--> c", "<!--\n\n/pipeline health",
-    "<pre>\n/pipeline health\n</pre>", "<pre>\n\n/pipeline health", "- /pipeline health", "1. ```\n   /pipeline health\n   ```",
+    "<!--\n/pipeline health\n-->", "<!-- /pipeline health -->", "a <!-- b\n/pipeline health\n--> c",
+    "<!--\n\n/pipeline health",
+    "<pre>\n/pipeline health\n</pre>", "<pre>\n\n/pipeline health", "- /pipeline health",
+    "1. ```\n   /pipeline health\n   ```",
 )  # fmt: skip
 
 
@@ -90,7 +94,10 @@ def test_quote_that_is_never_closed_reaches_to_the_end_of_the_line() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["`", "`a", "``a`", "<!--", "> ", ">", "```\n", "\\`", "- ", "- `\n", "\n", " ", "/pipeline x\n", "/pipeline '", "\t", "\x00", "<pre>\n", "`\n", "*", "1."],
+    [
+        "`", "`a", "``a`", "<!--", "> ", ">", "```\n", "\\`", "- ", "- `\n", "\n", " ", "/pipeline x\n", "/pipeline '",
+        "\t", "\x00", "<pre>\n", "`\n", "*", "1.",
+    ],
 )  # fmt: skip
 def test_five_megabytes_of_anything_are_read_in_a_moment(piece: str) -> None:
     body = "/pipeline health\n" + piece * (5_000_000 // len(piece))
@@ -100,8 +107,10 @@ def test_five_megabytes_of_anything_are_read_in_a_moment(piece: str) -> None:
 
 
 PIECES = (
-    "`", "``", "```", "~~~", "````", "```sh", "<!--", "-->", "<pre>", "</pre>", "> ", ">", "- ", "1. ", "# ", "    ", "  ", "\t",
-    "---", "***", "a", "\\", "b c", "x <!-- y", "`a", "b`", "\n", "\n", "\n", "\n\n", "\n/pipeline health\n", "\n/pipeline health\n", "\n/pipeline health",
+    "`", "``", "```", "~~~", "````", "```sh", "<!--", "-->", "<pre>", "</pre>", "> ", ">", "- ", "1. ", "# ",
+    "    ", "  ", "\t",
+    "---", "***", "a", "\\", "b c", "x <!-- y", "`a", "b`", "\n", "\n", "\n", "\n\n", "\n/pipeline health\n",
+    "\n/pipeline health\n", "\n/pipeline health",
 )  # fmt: skip
 comments = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 COMMONMARK = MarkdownIt("commonmark", {"html": True})

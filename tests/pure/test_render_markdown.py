@@ -32,11 +32,16 @@ LIVE = re.compile(
 PLAIN_KINDS = {"text", "code_inline", "softbreak"}
 
 PIECES = (
-    "`", "``", "```", "````", "~~~", "\n", "\r\n", "\r", "\t", "    ", " ", "|", "\\", "\\|", "<", ">", "<!--", "-->", "</details>",
-    "<img src=x>", "<script>", "[a](https://x.test)", "![a](b)", "@copilot", "@", "#1", "octo/shop#12", "GH-7", "closes #3",
-    "https://github.com/o/r/issues/1", "www.x.test", "a@b.test", "4f1a9c02be7d5a3386e1c0d9b8f7a6e5d4c3b2a1", "# ", "- ", "1. ", "> ",
-    "===", "---", "***", "**b**", "_", "~~", "&amp;", "&#64;", "$x$", "$`", ":tada:", "\x1b[31m", "\x1b]8;;https://x.test\x07",
-    "\x1b", "\x00", "\x07", "\u202e", "\u2066", "\u200b", "\u2028", "\ud800", "[^1]", "[x]: /y", "mermaid", "é", "漢", "\U0001f600", "x",
+    "`", "``", "```", "````", "~~~", "\n", "\r\n", "\r", "\t", "    ", " ", "|", "\\", "\\|", "<", ">", "<!--",
+    "-->", "</details>",
+    "<img src=x>", "<script>", "[a](https://x.test)", "![a](b)", "@copilot", "@", "#1", "octo/shop#12", "GH-7",
+    "closes #3",
+    "https://github.com/o/r/issues/1", "www.x.test", "a@b.test", "4f1a9c02be7d5a3386e1c0d9b8f7a6e5d4c3b2a1", "# ",
+    "- ", "1. ", "> ",
+    "===", "---", "***", "**b**", "_", "~~", "&amp;", "&#64;", "$x$", "$`", ":tada:", "\x1b[31m",
+    "\x1b]8;;https://x.test\x07",
+    "\x1b", "\x00", "\x07", "\u202e", "\u2066", "\u200b", "\u2028", "\ud800", "[^1]", "[x]: /y", "mermaid", "é",
+    "漢", "\U0001f600", "x",
 )  # fmt: skip
 hostile = st.one_of(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), st.text(max_size=60))
 

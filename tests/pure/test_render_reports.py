@@ -140,8 +140,9 @@ def test_every_body_that_is_found_again_carries_its_marker() -> None:
     bodies = {
         issue(make.an_issue_report()).body: ("issue", failure.fingerprint),
         outage(make.an_outage_report()).body: ("outage", "9001"),
-        closed_comment(failure.fingerprint, run): ("closed", failure.fingerprint),
-        reopened_comment(failure): ("reopened", failure.fingerprint),
+        closed_comment(failure.fingerprint, run): ("closed", f"{failure.fingerprint}/9001/1"),
+        closed_comment(failure.fingerprint): ("closed", failure.fingerprint),
+        reopened_comment(failure): ("reopened", f"{failure.fingerprint}/9001/1"),
         pull_request(make.a_commit_report(runs=(run,))): ("pull-request", "31"),
         pull_request(make.a_commit_report(), number=32): ("pull-request", "32"),
     }
@@ -163,7 +164,8 @@ def test_nothing_of_a_failure_comes_to_life_in_any_report(text: str) -> None:
     green = make.a_commit_report(runs=(run,), notes=(text,))
     related = make.an_issue_report(failure, mention="", affected_repositories=(text,))
     for body in (
-        check_run(commit).summary, check_run(green).summary, pull_request(commit), pull_request(green), issue(related).body,
+        check_run(commit).summary, check_run(green).summary, pull_request(commit), pull_request(green),
+        issue(related).body,
         outage(make.an_outage_report(failure, run=run)).body, closed_comment(text, run), reopened_comment(failure),
     ):  # fmt: skip
         assert_only_ours(body)

@@ -107,6 +107,7 @@ ISSUES = {
     ),
     "hostile": issue(make.an_issue_report(hostile_failure(), mention="")),
     "outage": outage(make.an_outage_report(*different(12))),
+    "gathered": outage(make.an_outage_report(*different(3), kind="gathered")),
 }
 
 
