@@ -158,8 +158,8 @@ async def test_every_writing_answer_to_an_installation_has_the_described_shape(
             method, _, path = line.partition(" ")
             await call(github, session, token, f"{method} /repos/octo/app{path}", body)
         mine = state.check_runs_named("octo/app", "Mine")[0]
-        body = {"status": "completed", "conclusion": "neutral", "output": output, "actions": [button]}
-        await call(github, session, token, f"PATCH /repos/octo/app/check-runs/{mine.id}", body)
+        end: dict[str, object] = {"status": "completed", "conclusion": "neutral", "output": output, "actions": [button]}
+        await call(github, session, token, f"PATCH /repos/octo/app/check-runs/{mine.id}", end)
 
 
 def app_jwt(app: AppRecord) -> str:

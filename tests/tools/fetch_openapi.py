@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,12 @@ def description() -> dict[str, Any]:
     kept = CACHE / f"github-api-{stamp}.json"
     if not kept.exists():
         whole = json.loads(member(PACKAGE, VERSION, FILE).read_text())
-        unfinished = kept.with_suffix(f".{id(whole)}.part")
+        unfinished = kept.with_suffix(f".{os.getpid()}.part")
         unfinished.write_text(json.dumps(cut_down(whole, templates)))
         unfinished.replace(kept)
+        for other in CACHE.glob("github-api-*.json"):
+            if other != kept:
+                other.unlink(missing_ok=True)
     loaded: dict[str, Any] = json.loads(kept.read_text())
     return loaded
 
