@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,9 +13,11 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from bot import control
 from bot.dispatcher import Dispatcher
 from bot.github.auth import AppKey
 from bot.github.gateway import Gateway
+from bot.intake import Intake
 from bot.log_reader import LogReader
 from bot.metrics import Metrics
 from bot.monitor import PipelineMonitor
@@ -39,6 +41,7 @@ from storage.lock import SoleProcess
 log = structlog.get_logger(__name__)
 
 MENTION = "@copilot"
+MOST_LISTED = 100_000
 Clock = Callable[[], float]
 
 
@@ -48,10 +51,9 @@ class Parts:
 
     settings: Settings
     database: Database
-    acceptor: Acceptor
+    intake: Intake
     worker: Worker
     metrics: Metrics
-    rules: WebhookRules
 
 
 @asynccontextmanager
@@ -87,8 +89,8 @@ async def assembled(settings: Settings, *, clock: Clock = time.time) -> AsyncIte
             clock=clock,
             lease_seconds=settings.lease_seconds,
         )
-        rules = WebhookRules(settings.mode, settings.secrets, services.gateway.app_id, watched)
-        yield Parts(settings, database, Acceptor(database), worker, metrics, rules)
+        intake = Intake(Acceptor(database), app_id=services.gateway.app_id, watched=watched, clock=clock)
+        yield Parts(settings, database, intake, worker, metrics)
 
 
 def _services(
@@ -131,6 +133,8 @@ async def run(
 ) -> None:
     """Serve and work until `stop` is set, then drain. OSError where the port cannot be had."""
     async with AsyncExitStack() as stack:
+        if parts.database.path is not None:
+            await stack.enter_async_context(control.listening(parts.database.path, parts.intake))
         if with_web:
             on_listening(await _listen(stack, parts, with_worker=with_worker, clock=clock))
         working = asyncio.create_task(parts.worker.run()) if with_worker else None
@@ -144,12 +148,11 @@ async def run(
 
 async def _listen(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock: Clock) -> str:
     handler = WebhookHandler(
-        parts.acceptor,
-        parts.rules,
+        parts.intake,
+        WebhookRules(parts.settings.mode, parts.settings.secrets),
         metrics=parts.metrics,
         readiness=lambda: _unready(parts, with_worker=with_worker),
         refresh_metrics=lambda: _gauge(parts, clock),
-        clock=clock,
     )
     runner = web.AppRunner(handler.application(), access_log=None, shutdown_timeout=5.0)
     await runner.setup()
@@ -179,3 +182,15 @@ async def _gauge(parts: Parts, clock: Clock) -> None:
             parts.metrics.waiting.labels(state).set(getattr(census, state))
         oldest = census.oldest_ready_ms
         parts.metrics.oldest.set(max(0.0, clock() - oldest / 1000) if oldest is not None else 0.0)
+
+
+async def until_worked_off(database: Database, guids: Collection[str]) -> dict[str, str]:
+    """Wait until none of these deliveries is work any more; the dead ones with their reasons."""
+    wanted = set(guids)
+    while True:
+        ticket = database.wakeup.ticket
+        async with database.read() as conn:
+            jobs = [job for job in await inbox_admin.list_jobs(conn, None, MOST_LISTED) if job.guid in wanted]
+        if all(job.state == "dead" for job in jobs):
+            return {job.guid: job.last_error for job in jobs if job.guid is not None}
+        await database.wakeup.wait(ticket, 0.5)

@@ -18,7 +18,7 @@ from bot.policy import DEFAULT_THRESHOLD, RunFacts, Threshold
 from bot.reading import Reading, RunReader
 from bot.suite_reading import SuiteReader
 from classifiers.model import Severity
-from storage import effects, failures, installations, issues, patterns, runs
+from storage import effects, failures, installations, issues, patterns, recovery, recurrence, runs
 from storage.database import Database
 from storage.effects import check_run_key
 from storage.model import Failure, Repository, Run
@@ -114,18 +114,16 @@ class PipelineMonitor:
             broken = run.default_branch and await _broken_everywhere(tx, run)
             stored = []
             for failure in reading.failures:
-                counted = replace(failure, retry_count=await failures.retry_count(tx, failure))
+                counted = replace(failure, retry_count=await recurrence.retry_count(tx, failure))
                 if broken:
                     counted = replace(counted, severity=Severity.CRITICAL.value)
                 stored.append(replace(counted, crossed=policy.crosses(counted, self._threshold)))
             await failures.record(tx, stored)
-            await failures.settle(tx, run.repo_id, run.workflow_id, run.branch)
-            fingerprints = sorted({failure.fingerprint for failure in stored})
-            for fingerprint in fingerprints:
-                await failures.recount(tx, run.repo_id, run.workflow_id, run.branch, fingerprint)
-            await patterns.refresh(tx, run.installation_id, fingerprints)
+            await recovery.settle(tx, run.repo_id, run.workflow_id, run.branch, around=run.run_id)
+            await recurrence.recount(tx, run.repo_id, run.workflow_id, run.branch, since_run_id=run.run_id)
+            await patterns.refresh(tx, run.installation_id, {failure.fingerprint for failure in stored})
             # As settled: a failure that arrives after its recovery is told to nobody.
-            return tuple(await failures.of_run(tx, run.repo_id, run.run_id, run.run_attempt))
+            return tuple(await failures.failures_of_run(tx, run.repo_id, run.run_id, run.run_attempt))
 
         stored = await self._database.write(store)
         for failure in stored:

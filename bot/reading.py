@@ -190,7 +190,8 @@ def _sample(suspects: Sequence[_Suspect]) -> tuple[list[_Suspect], list[_Suspect
     if len(suspects) <= READ_ALL:
         return list(suspects), []
     taken: dict[tuple[str, str], int] = {}
-    chosen, others = [], []
+    chosen: list[_Suspect] = []
+    others: list[_Suspect] = []
     for suspect in suspects:
         kind = (matrix_of(suspect.job.name), _failed_step(suspect.job))
         taken[kind] = taken.get(kind, 0) + 1
@@ -229,9 +230,7 @@ def _result(run: Run, job: Job) -> JobResult:
     )
 
 
-def as_failure(
-    run: Run, verdict: Classification, *, job_id: int, job: str, url: str, at: int | None
-) -> Failure:
+def as_failure(run: Run, verdict: Classification, *, job_id: int, job: str, url: str, at: int | None) -> Failure:
     """A verdict as the stored failure of a job; `at` is the job's end in epoch seconds."""
     location = verdict.location
     return Failure(

@@ -22,7 +22,7 @@ async def commit_report(
     for failure in red:
         if failure.fingerprint not in known:
             known[failure.fingerprint] = (
-                await patterns.in_repository(conn, repo, failure.fingerprint),
+                await patterns.in_repository(conn, repo.id, failure.fingerprint),
                 await _open_issue(conn, repo.id, failure.fingerprint),
             )
     return CommitReport(

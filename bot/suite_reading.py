@@ -8,7 +8,7 @@ from bot.github.client import GitHub
 from bot.github.shapes import CheckRunShape
 from bot.log_reader import LogReader
 from bot.reading import FAILED_JOB, Reading, as_failure
-from classifiers.model import JobFacts
+from classifiers.model import Annotation, JobFacts
 from storage.model import Failure, JobResult, Run
 
 MOST_READ = 50
@@ -31,7 +31,7 @@ class SuiteReader:
 
     async def _failure(self, run: Run, shape: CheckRunShape, github: GitHub) -> Failure:
         output = shape.output
-        annotations = ()
+        annotations: tuple[Annotation, ...] = ()
         if output is not None and output.annotations_count > 0:
             annotations = await github.annotations(run.repository, shape.id)
         facts = JobFacts(

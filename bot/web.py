@@ -14,30 +14,25 @@ from urllib.parse import parse_qs
 import structlog
 from aiohttp import web
 
-from bot.door import NotAnObject, admit
+from bot.door import NotAnObject
+from bot.intake import LARGEST_BODY, Intake
 from bot.metrics import Metrics
 from bot.render.front_page import front_page
 from storage.errors import DatabaseUnavailable, InboxFull
-from storage.inbox_accept import Acceptor
-from storage.model import NewDelivery
 
 log = structlog.get_logger(__name__)
 
-LARGEST_BODY = 25 * 2**20
-"""GitHub does not send larger payloads."""
 HEADER_VALUE = re.compile(r"^[\x21-\x7e]{1,200}$")
 RETRY_SECONDS = "30"
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRules:
-    """What deliveries are taken from whom."""
+    """From whom deliveries are taken."""
 
     mode: str
+    """`app`, `token` or `none`."""
     secrets: tuple[bytes, ...]
-    app_id: int | None
-    watched: frozenset[str] | None
-    """Token mode's repositories in lower case; None: whatever is signed."""
 
 
 class _Refusal(Exception):
@@ -53,20 +48,18 @@ class WebhookHandler:
 
     def __init__(
         self,
-        acceptor: Acceptor,
+        intake: Intake,
         rules: WebhookRules,
         *,
         metrics: Metrics,
         readiness: Callable[[], Awaitable[str | None]],
         refresh_metrics: Callable[[], Awaitable[None]],
-        clock: Callable[[], float],
     ) -> None:
-        self._acceptor = acceptor
+        self._intake = intake
         self._rules = rules
         self._metrics = metrics
         self._readiness = readiness
         self._refresh_metrics = refresh_metrics
-        self._clock = clock
 
     def application(self) -> web.Application:
         """The aiohttp application with every route of the contract."""
@@ -100,28 +93,13 @@ class WebhookHandler:
         guid = _header(request, "X-GitHub-Delivery")
         body = _json_of(raw) if request.content_type != "application/json" else raw
         try:
-            ticket = admit(event, body, app_id=self._rules.app_id, watched=self._rules.watched)
+            fresh = await self._intake(event, guid, body)
         except NotAnObject as error:
             raise _Refusal(400, str(error)) from error
-        if ticket is None:
-            return web.Response(status=202, text="nothing to do\n")
-        delivery = NewDelivery(
-            guid=guid,
-            event=event,
-            action=ticket.action,
-            installation_id=ticket.installation_id,
-            repo_id=ticket.repo_id,
-            lane=ticket.lane,
-            body=body,
-            received_at_ms=int(self._clock() * 1000),
-        )
-        try:
-            fresh = await self._acceptor.accept(delivery)
         except (InboxFull, DatabaseUnavailable) as error:
             log.error("a delivery could not be kept", delivery=guid, event_name=event, reason=str(error))
             raise _Refusal(503, "the delivery could not be stored; send it again later") from error
-        log.debug("delivery kept" if fresh else "delivery known", delivery=guid, event_name=event)
-        return web.Response(status=202, text="accepted\n")
+        return web.Response(status=202, text="nothing to do\n" if fresh is None else "accepted\n")
 
     def _verify(self, raw: bytes, signature: str) -> None:
         """Constant-time, over the bytes as they came; without a secret the server listens on loopback only."""

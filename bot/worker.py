@@ -31,7 +31,7 @@ Handle = Callable[[Job], Awaitable[None]]
 def backoff_seconds(attempt: int) -> float:
     """How long work that failed for the `attempt`-th time waits: five seconds, doubled each time, up to an hour."""
     # Jitter keeps work that failed together from coming back together.
-    return min(3600.0, 5.0 * 2 ** (attempt - 1)) * random.uniform(0.5, 1.5)  # noqa: S311
+    return min(3600.0, 5.0 * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.5)  # noqa: S311
 
 
 class Worker:
@@ -114,7 +114,7 @@ class Worker:
                 self._database.wakeup.ring()
             self._metrics.jobs.labels(outcome).inc()
             self._metrics.seconds.observe(max(0.0, self._clock() - started))
-            log.info("work ended", event=job.event, outcome=outcome, seconds=round(self._clock() - started, 3))
+            log.info("work ended", event_name=job.event, outcome=outcome, seconds=round(self._clock() - started, 3))
 
     async def _outcome(self, job: Job) -> str:
         """Do it, and record how it ended. A database that is away leaves the lease to run out."""
@@ -132,6 +132,9 @@ class Worker:
             with contextlib.suppress(LeaseLost, DatabaseUnavailable):
                 await inbox.retry(self._database, job, at_ms=self._now_ms(), error="stopped", counts=False)
             return "put back"
+        except Exception:  # recording the end failed for a reason nobody foresaw: the lease will run out
+            log.exception("the end of the work could not be recorded")
+            return "lost"
 
     async def _attempt(self, job: Job) -> str:
         try:

@@ -33,13 +33,16 @@ async def intend(tx: AsyncConnection, *, key: str, kind: str, repo_id: int, now:
     return await _effect(tx, key, fresh=fresh)
 
 
-async def done(tx: AsyncConnection, key: str, *, external_id: str, url: str, body_hash: str, now: int) -> None:
+async def done(
+    tx: AsyncConnection, key: str, *, external_id: str, url: str, body_hash: str, now: int, detail: str = ""
+) -> None:
     """Records the result of an intended effect, or the newer body of one that was done before.
 
     Raises:
         LookupError: it was never intended.
     """
     values = {"state": "done", "external_id": external_id, "url": url, "body_hash": body_hash, "updated_at": now}
+    values["detail"] = detail
     statement = effects.update().where(effects.c.key == key).values(values).returning(effects.c.key)
     if (await tx.execute(statement)).first() is None:
         raise LookupError(f"effect {key!r} was never intended: call intend() first")
@@ -69,5 +72,6 @@ async def _effect(conn: AsyncConnection, key: str, *, fresh: bool) -> Effect:
         external_id=row.external_id,
         url=row.url,
         body_hash=row.body_hash,
+        detail=row.detail,
         fresh=fresh,
     )

@@ -140,6 +140,10 @@ class Issue:
     closed_at: int | None
     url: str
     body_hash: str = ""
+    kind: str = "failure"
+    """`failure`; or `outage` and `gathered`, which stand for several fingerprints under one number."""
+    effect_key: str = ""
+    """The key under which the ledger of effects keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,8 @@ class Effect:
     external_id: str
     url: str
     body_hash: str
+    detail: str = ""
+    """The actor's own to remember with it."""
     fresh: bool
     """The intent was recorded just now; otherwise an earlier attempt may already have reached GitHub."""
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, PrimaryKeyConstraint, Table, text
+from sqlalchemy import Column, Index, MetaData, PrimaryKeyConstraint, Table, literal_column, text
 
 from storage.columns import Blob, Flag, Real, Small, TextList, Whole, Words
 
 READY, RUNNING, DEAD = 0, 1, 2
+
+# Written into the statement, not bound: only then does a planner see that a partial index answers it.
+YES, NO, COMPLETED = literal_column("1"), literal_column("0"), literal_column("'completed'")
 
 metadata = MetaData()
 _ROWID: dict[str, Any] = {"sqlite_strict": True}
@@ -125,6 +128,7 @@ effects = Table(
     _text("external_id"),
     _text("url"),
     _text("body_hash"),
+    _text("detail"),
     _whole("created_at"),
     _whole("updated_at"),
     Index("ix_effects_repo", "repo_id", "kind"),
@@ -267,6 +271,8 @@ issues = Table(
     _whole("closed_at", nullable=True),
     _text("url"),
     _text("body_hash"),
+    _text("kind", "failure"),
+    _text("effect_key"),
     PrimaryKeyConstraint("repo_id", "fingerprint", "number", name="pk_issues"),
     Index("ix_issues_number", "repo_id", "number"),
     Index("ix_issues_opened", "repo_id", "opened_at"),

@@ -15,13 +15,15 @@ from bot.cli.output import Failed, Format, note, say
 CHUNK = 64 * 1024
 
 
-def classify(  # noqa: PLR0913
+def classify(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Logs to read; `-` is stdin.")],
     step: Annotated[str, typer.Option(help="Name of the step that failed.")] = "",
     job: Annotated[str, typer.Option(help="Name of the job.")] = "",
     workflow: Annotated[str, typer.Option(help="Name of the workflow.")] = "",
     branch: Annotated[str, typer.Option(help="Branch of the run.")] = "",
-    default_branch: Annotated[bool, typer.Option("--default-branch", help="That branch is the default branch.")] = False,
+    default_branch: Annotated[
+        bool, typer.Option("--default-branch", help="That branch is the default branch.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show the findings that competed.")] = False,
     format: Annotated[Format, typer.Option(help="text or json (one object a line).")] = Format.TEXT,  # noqa: A002
 ) -> int:

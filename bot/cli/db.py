@@ -29,8 +29,8 @@ async def _upgrade(settings: Settings) -> None:
 
     from storage.database import Database
     from storage.errors import StorageError
-    from storage.lock import SoleProcess
     from storage.locations import SqliteFile, parse_url
+    from storage.lock import SoleProcess
 
     try:
         location = parse_url(settings.database_url)

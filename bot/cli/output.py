@@ -61,4 +61,4 @@ def run_async(work: Coroutine[Any, Any, Result]) -> Result:
         import uvloop
     except ImportError:
         return asyncio.run(work)
-    return uvloop.run(work)  # type: ignore[no-any-return]
+    return uvloop.run(work)

@@ -34,7 +34,9 @@ def build() -> typer.Typer:
     def top(
         context: typer.Context,
         version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-        debug: Annotated[bool, typer.Option("--debug", help="Tracebacks and debug logs; may follow the command.")] = False,
+        debug: Annotated[  # noqa: ARG001  # taken out of the arguments before; here for --help
+            bool, typer.Option("--debug", help="Tracebacks and debug logs; may follow the command.")
+        ] = False,
     ) -> None:
         if version:
             say(f"{NAME} {_version()}")

@@ -15,7 +15,9 @@ from bot.settings import Settings, serving_mistakes
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (HOST; default 127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (PORT; default 8000).")] = None,
-    no_worker: Annotated[bool, typer.Option("--no-worker", help="Only take deliveries; workers run elsewhere.")] = False,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Only take deliveries; workers run elsewhere.")
+    ] = False,
 ) -> None:
     """Web server and worker in one process."""
     settings = _usable(load_settings(host=host, port=port))

@@ -62,6 +62,8 @@ def as_text(name: str, verdict: Classification, *, explain: bool) -> str:
 def _competition(verdict: Classification) -> list[str]:
     lines = ["  findings that competed, best first:"]
     for finding in verdict.findings:
-        lines.append(f"    {finding.score:7.2f}  {finding.rule} ({finding.category}), line {finding.line}: {finding.message}")
+        lines.append(
+            f"    {finding.score:7.2f}  {finding.rule} ({finding.category}), line {finding.line}: {finding.message}"
+        )
         lines += [f"             {reason}" for reason in finding.reasons]
     return lines

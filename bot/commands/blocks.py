@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
-_LIST_ITEM = re.compile(r" {0,3}(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]+|$)")
+_LIST_ITEM = re.compile(r"(?: {0,3}(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]+|$))+")
 _QUOTE = re.compile(r"(?: {0,3}>[ \t]?)+")
 _HEADING_OR_RULE = re.compile(r" {0,3}(?:#{1,6}(?:[ \t]|$)|(?:\*[ \t]*){3,}$|(?:_[ \t]*){3,}$|(?:-[ \t]*){3,}$)")
 _PREFORMATTED = re.compile(r" {0,3}<(?:pre|script|style|textarea)(?:[\s>]|$)", re.IGNORECASE)
@@ -81,7 +81,8 @@ def _lazy(state: _State, line: str) -> bool:
 
 
 def _opens_quote(state: _State, line: str) -> bool:
-    marks = _QUOTE.match(line)
+    item = _LIST_ITEM.match(line)
+    marks = _QUOTE.match(line, item.end() if item else 0)
     if not marks:
         state.quote_fence = ""
         return False

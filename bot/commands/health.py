@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
 from bot.commands.spec import Command, CommandContext, Invocation, Option
 from bot.errors import UserError
 from bot.render.health import health_markdown
 from bot.time_range import TimeRangeError, parse
-from storage import dashboards
-from storage.tables import repositories
+from storage import dashboards, installations
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,17 +43,10 @@ async def _other(connection: AsyncConnection, context: CommandContext, name: str
     here = context.repository
     if name.lower() == here.full_name.lower():
         return here.id, here.full_name
-    table = repositories.c
-    visible = select(table.id, table.full_name).where(
-        func.lower(table.full_name) == name.lower(),
-        table.installation_id == here.installation_id,
-        table.private.is_(False),
-        table.removed_at.is_(None),
-    )
-    row = (await connection.execute(visible)).first()
-    if row is None:
+    other = await installations.repository_named(connection, name)
+    if not other or other.private or other.removed_at or other.installation_id != here.installation_id:
         raise UserError(f"{name[:140]} is not available here. Ask for {here.full_name}, or for a public repository.")
-    return row.id, row.full_name
+    return other.id, other.full_name
 
 
 COMMAND = Command(

@@ -29,6 +29,6 @@ async def _set_state(event: Event, services: Services, state: str, at: int | Non
     parsed = parse(event.data, IssuesEvent)
 
     async def remember(tx: AsyncConnection) -> None:
-        await issues.set_state(tx, parsed.repository.id, parsed.issue.number, state=state, at=at)
+        await issues.set_state(tx, parsed.repository.id, parsed.issue.number, state=state, closed_at=at)
 
     await services.database.write(remember)

@@ -11,7 +11,7 @@ from bot.render.markdown import marker, read_marker
 from storage.model import Effect, Repository
 
 
-def comment_thing(  # noqa: PLR0913
+def comment_thing(
     repo: Repository, github: GitHub, number: int, *, kind: str, key: str, text: str, since: int
 ) -> Thing:
     """The comment `text` in issue or pull request `number`.

@@ -23,7 +23,7 @@ def issue_key(repo_id: int, identity: str, previous: Issue | None) -> str:
     return f"issue:{repo_id}:{identity}:{previous.number if previous else 0}"
 
 
-def issue_thing(  # noqa: PLR0913
+def issue_thing(
     repo: Repository,
     github: GitHub,
     *,
@@ -83,7 +83,7 @@ def update_thing(repo: Repository, github: GitHub, issue: Issue, text: IssueText
 
     async def record(tx: AsyncConnection, _made: Made) -> None:
         if reopen:
-            await issues.set_state(tx, issue.repo_id, issue.number, state="open", at=None)
+            await issues.set_state(tx, issue.repo_id, issue.number, state="open", closed_at=None)
 
     return Thing(issue.effect_key, "issue", repo.id, f"{text.title}\n{text.body}", find, make, change, record)
 

@@ -134,7 +134,7 @@ class Performer:
                 )
                 newest, text = report.occurrences[0], issue_text.issue(report)
             else:
-                members = tuple(i.fingerprint for i in await issues.by_number(conn, repo.id, issue.number))
+                members = tuple(i.fingerprint for i in await issues.all_of_number(conn, repo.id, issue.number))
                 gathered = await reports.outage_report(conn, repo, issue.kind, members, self._web_url)
                 newest, text = gathered.failures[0], issue_text.outage(gathered)
         try:
@@ -151,7 +151,7 @@ class Performer:
         issue = action.issue
 
         async def closed_long_ago(tx: AsyncConnection) -> None:
-            await issues.set_state(tx, repo.id, issue.number, state="closed", at=0)
+            await issues.set_state(tx, repo.id, issue.number, state="closed", closed_at=0)
 
         await self._database.write(closed_long_ago)
         if issue.kind == "failure":
@@ -183,7 +183,7 @@ class Performer:
         now = int(self._clock())
 
         async def closed(tx: AsyncConnection) -> None:
-            await issues.set_state(tx, repo.id, issue.number, state="closed", at=now)
+            await issues.set_state(tx, repo.id, issue.number, state="closed", closed_at=now)
 
         await self._database.write(closed)
 

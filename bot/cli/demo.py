@@ -1,0 +1,5 @@
+"""`pipeline demo`."""
+
+
+def demo() -> None:
+    """Soon."""
