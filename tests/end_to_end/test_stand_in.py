@@ -29,6 +29,7 @@ class World:
     """A stand-in with one App installed on one organisation, a clock that tests move, and a client."""
 
     time: float = field(default_factory=time.time)
+    session: aiohttp.ClientSession = field(init=False)
 
     def __post_init__(self) -> None:
         self.state = GitHubState(clock=lambda: self.time)
