@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, exists, func, or_, select, true, update
+from sqlalchemy import and_, case, exists, func, or_, select, update
 
 from storage.effects import check_run_key
 from storage.model import Failure
 from storage.recovery import as_broken, failed_jobs, mended, settle, successes
 from storage.recurrence import recount, retry_count
 from storage.rows import build, insert_into, names_of, values_of
-from storage.tables import effects, pipeline_failures, pipeline_runs, repositories
+from storage.tables import YES, effects, pipeline_failures, pipeline_runs, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ async def record(tx: AsyncConnection, failures: Sequence[Failure]) -> None:
     new = insert.excluded
     learnt: dict[str, Any] = {name: new[name] for name in names_of(Failure) if name not in (*_KEY, *_DERIVED)}
     learnt |= {
-        "crossed": case((_failures.crossed == true(), _failures.crossed), else_=new.crossed),
+        "crossed": case((_failures.crossed == YES, _failures.crossed), else_=new.crossed),
         "verdict": func.coalesce(new.verdict, _failures.verdict),
         "detected_at": case((_failures.detected_at < new.detected_at, _failures.detected_at), else_=new.detected_at),
         "retry_count": new.retry_count,
@@ -105,7 +105,7 @@ async def open_crossed(
     query = failures_query().where(
         _failures.repo_id == repo_id,
         _failures.fingerprint == fingerprint,
-        _failures.crossed == true(),
+        _failures.crossed == YES,
         _failures.resolved_at.is_(None),
     )
     found = build(Failure, await conn.execute(query.order_by(*_newest_first())))

@@ -82,7 +82,8 @@ async def _claim_sqlite(tx: AsyncConnection, values: Sequence[Any]) -> list[dict
     for row in rows:
         if row["guid"] is not None:
             query = "SELECT event, body FROM deliveries WHERE guid = ?"
-            row["event"], row["body"] = (await connection.execute_fetchall(query, (row["guid"],)))[0]
+            for event, body in await connection.execute_fetchall(query, (row["guid"],)):
+                row |= {"event": event, "body": body}
     return rows
 
 

@@ -1,6 +1,7 @@
 """When a failure was mended: at the first later success of its job, or of its whole run.
 
-Later means a higher (run id, attempt) of the same workflow and branch, so a second attempt of the same run counts too.
+Later means a higher (run id, attempt) of the same workflow and branch, so a second attempt of the same run counts too,
+and so does the run itself once it is green as a whole.
 Runs of forks never mend the repository's own branch of the same name.
 """
 
@@ -48,7 +49,7 @@ class Broken:
 
 def mended(broken: Iterable[Broken], successes: Iterable[Success]) -> dict[Broken, Success]:
     """For every failure that was mended, the first success after it."""
-    newest_first = sorted(successes, key=lambda one: (one.run_id, one.attempt, one.at), reverse=True)
+    newest_first = sorted(successes, key=lambda one: (one.run_id, one.attempt, one.job is None, one.at), reverse=True)
     following: dict[tuple[Any, ...], Success] = {}
     found: dict[Broken, Success] = {}
     place = 0
@@ -65,7 +66,9 @@ def mended(broken: Iterable[Broken], successes: Iterable[Success]) -> dict[Broke
 
 
 def _after(success: Success, failure: Broken) -> bool:
-    return (success.run_id, success.attempt) > (failure.run_id, failure.attempt)
+    mending, broken = (success.run_id, success.attempt), (failure.run_id, failure.attempt)
+    # A suite of another App keeps its id and attempt when it is run again: its row itself turns green.
+    return mending > broken or (mending == broken and success.job is None)
 
 
 async def settle(

@@ -10,10 +10,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select, true, update
+from sqlalchemy import and_, func, select, update
 
 from storage.merging import COUNTED
-from storage.tables import pipeline_failures, pipeline_runs
+from storage.tables import YES, pipeline_failures, pipeline_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ class _Branch:
             _runs.branch == self.branch,
             _runs.workflow_id == self.workflow_id,
             _runs.fork == self.fork,
-            _runs.latest == true(),
+            _runs.latest == YES,
         )
 
 

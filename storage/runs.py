@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, select, text, true, update
+from sqlalchemy import and_, exists, func, select, text, update
 
 from storage.merging import COUNTED, merge
 from storage.model import JobResult, Run
 from storage.rows import build, columns_of, insert_into, names_of, values_of
-from storage.tables import pipeline_jobs, pipeline_runs, repositories
+from storage.tables import COMPLETED, NO, YES, pipeline_jobs, pipeline_runs, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ async def run(conn: AsyncConnection, repo_id: int, run_id: int, attempt: int) ->
 
 async def runs_of_commit(conn: AsyncConnection, repo_id: int, commit: str) -> list[Run]:
     """The latest attempt of every run on a commit, by run id."""
-    query = runs_query().where(_runs.repo_id == repo_id, _runs.commit == commit, _runs.latest == true())
+    query = runs_query().where(_runs.repo_id == repo_id, _runs.commit == commit, _runs.latest == YES)
     return build(Run, await conn.execute(query.order_by(_runs.run_id)))
 
 
@@ -72,7 +72,7 @@ async def latest_run_of_each_workflow(conn: AsyncConnection, repo_id: int, branc
     query = (
         runs_query()
         .join(newest, _runs.run_id == newest.c.run_id)
-        .where(_runs.repo_id == repo_id, _runs.latest == true())
+        .where(_runs.repo_id == repo_id, _runs.latest == YES)
         .order_by(_runs.workflow, _runs.run_id)
     )
     return build(Run, await conn.execute(query))
@@ -87,7 +87,7 @@ async def running(
     limit: int = 50,
 ) -> list[Run]:
     """Runs that have not completed and started after `since`, newest first."""
-    query = runs_query().where(_runs.latest == true(), _runs.status != "completed", _runs.started_at >= since)
+    query = runs_query().where(_runs.latest == YES, _runs.status != COMPLETED, _runs.started_at >= since)
     if repo_id is not None:
         query = query.where(_runs.repo_id == repo_id)
     if installation_id is not None:
@@ -122,4 +122,4 @@ def _attempt_of(run: Run) -> ColumnElement[bool]:
 
 
 def _counts() -> tuple[ColumnElement[bool], ...]:
-    return (_runs.latest == true(), _runs.conclusion.in_(COUNTED), _runs.fork.is_(False))
+    return (_runs.latest == YES, _runs.conclusion.in_(COUNTED), _runs.fork == NO)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, PrimaryKeyConstraint, Table, literal_column, text
+from sqlalchemy import Column, ColumnClause, Index, MetaData, PrimaryKeyConstraint, Table, literal_column, text
 
 from storage.columns import Blob, Flag, Real, Small, TextList, Whole, Words
 
 READY, RUNNING, DEAD = 0, 1, 2
 
 # Written into the statement, not bound: only then does a planner see that a partial index answers it.
-YES, NO, COMPLETED = literal_column("1"), literal_column("0"), literal_column("'completed'")
+YES: ColumnClause[bool] = literal_column("1")
+NO: ColumnClause[bool] = literal_column("0")
+COMPLETED: ColumnClause[str] = literal_column("'completed'")
 
 metadata = MetaData()
 _ROWID: dict[str, Any] = {"sqlite_strict": True}
@@ -164,14 +166,15 @@ pipeline_runs = Table(
     Index("ix_runs_commit", "repo_id", "commit"),
     Index("ix_runs_branch", "repo_id", "branch", "workflow_id", "run_id"),
     Index("ix_runs_live", "repo_id", "started_at", **_where("latest = 1 AND status <> 'completed'")),
+    # `latest` is in the key as well: SQLite calls an index covering only if it holds the columns of its condition.
     Index(
         "ix_runs_repo_window",
-        *("repo_id", "completed_at", "workflow_id", "conclusion", "started_at"),
+        *("repo_id", "completed_at", "workflow_id", "conclusion", "started_at", "latest"),
         **_where("latest = 1"),
     ),
     Index(
         "ix_runs_installation_window",
-        *("installation_id", "completed_at", "conclusion", "started_at"),
+        *("installation_id", "completed_at", "conclusion", "started_at", "latest"),
         **_where("latest = 1"),
     ),
     **_KEYED,

@@ -302,7 +302,7 @@ def _pipeline_runs_indices() -> None:
     op.create_index(
         "ix_runs_installation_window",
         "pipeline_runs",
-        ["installation_id", "completed_at", "conclusion", "started_at"],
+        ["installation_id", "completed_at", "conclusion", "started_at", "latest"],
         unique=False,
         sqlite_where=sa.text("latest = 1"),
         postgresql_where=sa.text("latest = 1"),
@@ -318,7 +318,7 @@ def _pipeline_runs_indices() -> None:
     op.create_index(
         "ix_runs_repo_window",
         "pipeline_runs",
-        ["repo_id", "completed_at", "workflow_id", "conclusion", "started_at"],
+        ["repo_id", "completed_at", "workflow_id", "conclusion", "started_at", "latest"],
         unique=False,
         sqlite_where=sa.text("latest = 1"),
         postgresql_where=sa.text("latest = 1"),

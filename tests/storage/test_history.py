@@ -1,0 +1,424 @@
+"""Runs, failures and what follows from them: streaks, recoveries, patterns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage import effects, failures, history, installations, issues, patterns, runs
+from storage.dashboards import health
+from storage.model import Issue, Repository
+from tests.storage.facts import REPO, START, make_failure, make_job, make_run
+
+if TYPE_CHECKING:
+    from storage.database import Database
+    from storage.history import Learnt
+    from storage.model import Failure, Health, Run
+
+
+async def learn(database: Database, run: Run, *failed: Failure, green: tuple[str, ...] = ()) -> Learnt:
+    jobs = [make_job(run, job) for job in green]
+    jobs += [make_job(run, failure.job, "failure") for failure in failed]
+    return await database.write(lambda tx: history.learn(tx, run, jobs, failed))
+
+
+async def red(
+    database: Database, run_id: int, run_attempt: int = 1, fingerprint: str = "f1", **more: object
+) -> Failure:
+    run = make_run(run_id, run_attempt, **more)  # type: ignore[arg-type]
+    learnt = await learn(database, run, make_failure(run, fingerprint=fingerprint))
+    return learnt.failures[0]
+
+
+async def green(database: Database, run_id: int, run_attempt: int = 1, **more: object) -> Learnt:
+    return await learn(database, make_run(run_id, run_attempt, "success", **more))  # type: ignore[arg-type]
+
+
+async def stored(database: Database, run_id: int, run_attempt: int = 1) -> Failure:
+    async with database.read() as conn:
+        return (await failures.failures_of_run(conn, REPO, run_id, run_attempt))[0]
+
+
+async def open_crossed(database: Database, gone: frozenset[str] = frozenset()) -> list[int]:
+    async with database.read() as conn:
+        return [one.run_id for one in await failures.open_crossed(conn, REPO, "f1", gone)]
+
+
+async def open_of_commit(database: Database, commit: str) -> list[tuple[int, str]]:
+    async with database.read() as conn:
+        return [(one.run_attempt, one.job) for one in await failures.open_of_commit(conn, REPO, commit)]
+
+
+# Runs
+
+
+async def test_a_run_comes_back_as_it_was_recorded(database: Database) -> None:
+    run = make_run(1, title="ü", pull_request=5, fork=True, actor="ann")
+    assert await database.write(lambda tx: runs.record(tx, run))
+    async with database.read() as conn:
+        assert await runs.run(conn, REPO, 1, 1) == run
+        assert await runs.run(conn, REPO, 1, 2) is None
+
+
+async def test_a_completed_run_stays_completed_whatever_comes_late(database: Database) -> None:
+    done = make_run(1)
+    await database.write(lambda tx: runs.record(tx, done))
+    assert not await database.write(lambda tx: runs.record(tx, make_run(1, conclusion=None)))
+    async with database.read() as conn:
+        assert await runs.run(conn, REPO, 1, 1) == done
+
+
+async def test_facts_that_come_later_are_added(database: Database) -> None:
+    bare = make_run(1, branch="", workflow="", started_at=0)
+    await database.write(lambda tx: runs.record(tx, bare))
+    assert await database.write(lambda tx: runs.record(tx, make_run(1, conclusion=None)))
+    async with database.read() as conn:
+        known = await runs.run(conn, REPO, 1, 1)
+    assert known == make_run(1)
+
+
+async def test_a_commit_has_the_latest_attempt_of_each_run(database: Database) -> None:
+    for run in (make_run(1, 2, commit="c"), make_run(1, 1, commit="c"), make_run(2, commit="c"), make_run(3)):
+        await database.write(lambda tx, run=run: runs.record(tx, run))  # type: ignore[misc]
+    async with database.read() as conn:
+        found = await runs.runs_of_commit(conn, REPO, "c")
+    assert [(run.run_id, run.run_attempt) for run in found] == [(1, 2), (2, 1)]
+
+
+async def test_the_newest_run_that_counts_stands_for_its_workflow(database: Database) -> None:
+    for run in (
+        make_run(1),
+        make_run(2, conclusion="success"),
+        make_run(3, conclusion="cancelled"),
+        make_run(4, conclusion=None),
+        make_run(5, workflow_id=8, workflow="Docs"),
+        make_run(6, fork=True),
+        make_run(7, branch="dev"),
+    ):
+        await database.write(lambda tx, run=run: runs.record(tx, run))  # type: ignore[misc]
+    async with database.read() as conn:
+        found = await runs.latest_run_of_each_workflow(conn, REPO, "main")
+        live = await runs.running(conn, repo_id=REPO)
+    assert [run.run_id for run in found] == [2, 5]
+    assert [run.run_id for run in live] == [4]
+
+
+async def test_a_renamed_repository_keeps_its_history_under_the_new_name(database: Database) -> None:
+    failure = await red(database, 1)
+    renamed = Repository(id=REPO, installation_id=1, full_name="acme/store", private=False, default_branch="main")
+    await database.write(lambda tx: installations.save_repositories(tx, [renamed]))
+    assert failure.repository == "acme/shop"
+    assert (await stored(database, 1)).repository == "acme/store"
+
+
+# Streaks
+
+
+async def test_consecutive_failures_of_a_branch_are_counted(database: Database) -> None:
+    counts = [(await red(database, number)).retry_count for number in (1, 2, 3)]
+    assert counts == [0, 1, 2]
+
+
+async def test_earlier_attempts_of_the_run_are_counted(database: Database) -> None:
+    counts = [(await red(database, 1, attempt)).retry_count for attempt in (1, 2, 3)]
+    assert counts == [0, 1, 2]
+
+
+async def test_a_green_run_breaks_the_streak_and_a_skipped_one_does_not(database: Database) -> None:
+    await red(database, 1)
+    await learn(database, make_run(2, conclusion="skipped"))
+    await learn(database, make_run(3, conclusion="cancelled"))
+    assert (await red(database, 4)).retry_count == 1
+    await green(database, 5)
+    assert (await red(database, 6)).retry_count == 0
+
+
+async def test_a_cancelled_run_with_the_same_failure_counts(database: Database) -> None:
+    await red(database, 1, conclusion="cancelled")
+    assert (await red(database, 2)).retry_count == 1
+
+
+@pytest.mark.parametrize("other", [{"branch": "dev"}, {"workflow_id": 8}, {"fork": True}, {"fingerprint": "f2"}])
+async def test_other_branches_workflows_forks_and_failures_are_no_part_of_the_streak(
+    database: Database, other: dict[str, object]
+) -> None:
+    await red(database, 1, **other)  # type: ignore[arg-type]
+    assert (await red(database, 2)).retry_count == 0
+
+
+async def test_only_the_latest_attempt_of_a_run_is_part_of_the_streak(database: Database) -> None:
+    await red(database, 1)
+    await green(database, 1, 2)
+    assert (await red(database, 2)).retry_count == 0
+
+
+async def test_a_run_that_is_learnt_late_corrects_the_streak_after_it(database: Database) -> None:
+    await red(database, 1)
+    await red(database, 3)
+    await red(database, 4)
+    assert (await stored(database, 4)).retry_count == 2
+    await green(database, 2)
+    assert [(await stored(database, number)).retry_count for number in (3, 4)] == [0, 1]
+
+
+async def test_a_streak_longer_than_a_page_is_counted_whole(database: Database) -> None:
+    for number in range(1, 71):
+        run = make_run(number)
+        await database.write(lambda tx, run=run: runs.record(tx, run))  # type: ignore[misc]
+        await database.write(lambda tx, run=run: failures.record(tx, [make_failure(run)]))  # type: ignore[misc]
+    assert (await red(database, 71)).retry_count == 70
+
+
+# Recovery
+
+
+async def test_a_later_green_run_resolves_at_its_completion(database: Database) -> None:
+    await red(database, 1)
+    learnt = await green(database, 2)
+    assert (await stored(database, 1)).resolved_at == make_run(2).completed_at
+    assert [key[0] for key in learnt.recovered] == [1]
+
+
+async def test_a_green_job_resolves_in_a_run_that_fails_elsewhere(database: Database) -> None:
+    await red(database, 1)
+    run = make_run(2)
+    await learn(database, run, make_failure(run, "lint", "f2"), green=("test",))
+    assert (await stored(database, 1)).resolved_at == run.completed_at
+
+
+async def test_the_same_job_failing_otherwise_is_no_recovery(database: Database) -> None:
+    await red(database, 1)
+    await red(database, 2, fingerprint="f2")
+    assert (await stored(database, 1)).resolved_at is None
+
+
+async def test_a_later_attempt_of_the_same_run_resolves(database: Database) -> None:
+    await red(database, 1)
+    await green(database, 1, 2)
+    assert (await stored(database, 1)).resolved_at == make_run(1, 2).completed_at
+
+
+async def test_a_suite_that_turns_green_under_its_own_id_resolves(database: Database) -> None:
+    await red(database, 1)
+    rerun = make_run(1, conclusion="success", completed_at=START + 9000)
+    await learn(database, rerun)
+    assert (await stored(database, 1)).resolved_at == START + 9000
+
+
+async def test_a_green_run_of_a_fork_resolves_nothing_of_ours(database: Database) -> None:
+    await red(database, 1)
+    await green(database, 2, fork=True)
+    assert (await stored(database, 1)).resolved_at is None
+
+
+async def test_an_earlier_recovery_that_is_learnt_late_moves_the_time(database: Database) -> None:
+    await red(database, 1)
+    await green(database, 3)
+    await green(database, 2)
+    assert (await stored(database, 1)).resolved_at == make_run(2).completed_at
+
+
+async def test_a_failure_learnt_after_its_recovery_is_resolved_at_once(database: Database) -> None:
+    await green(database, 2)
+    assert (await red(database, 1)).resolved_at == make_run(2).completed_at
+
+
+async def test_recording_again_keeps_what_was_decided(database: Database) -> None:
+    failure = await red(database, 1)
+    await database.write(lambda tx: failures.mark_crossed(tx, [failure]))
+    await database.write(lambda tx: failures.set_verdict(tx, failure, "flaky"))
+    await green(database, 2)
+    run = make_run(1)
+    await learn(database, run, make_failure(run, detected_at=START + 99_999))
+    again = await stored(database, 1)
+    assert (again.crossed, again.verdict, again.detected_at) == (True, "flaky", run.completed_at)
+    assert again.resolved_at == make_run(2).completed_at
+
+
+# What is open
+
+
+async def test_a_crossed_failure_is_open_until_every_branch_is_green(database: Database) -> None:
+    crossed = [await red(database, 1), await red(database, 2, branch="dev")]
+    await red(database, 3, branch="docs")
+    await database.write(lambda tx: failures.mark_crossed(tx, crossed))
+    assert await open_crossed(database) == [2, 1]
+    assert await open_crossed(database, frozenset({"dev"})) == [1]
+    await green(database, 4)
+    await green(database, 5, branch="dev")
+    assert await open_crossed(database) == []
+
+
+async def test_a_commit_shows_each_job_at_its_latest_failing_attempt(database: Database) -> None:
+    first, second = make_run(1, 1, commit="c"), make_run(1, 2, commit="c")
+    await learn(database, first, make_failure(first, "a"), make_failure(first, "b"), make_failure(first, "d"))
+    await learn(database, second, make_failure(second, "b"), green=("a",))
+    assert await open_of_commit(database, "c") == [(2, "b"), (1, "d")]
+
+
+async def test_a_green_attempt_clears_the_commit(database: Database) -> None:
+    await red(database, 1, commit="c")
+    await green(database, 1, 2, commit="c")
+    assert await open_of_commit(database, "c") == []
+
+
+async def test_a_later_commit_mends_the_branch_but_not_the_commit(database: Database) -> None:
+    await red(database, 1, commit="c")
+    await green(database, 2, commit="d")
+    assert await open_of_commit(database, "c") == [(1, "test")]
+    async with database.read() as conn:
+        assert await failures.open_on_branch(conn, REPO, "main") == []
+
+
+async def test_a_green_run_has_something_to_refresh_only_after_red(database: Database) -> None:
+    async def anything(commit: str) -> bool:
+        async with database.read() as conn:
+            return await failures.anything_red(conn, REPO, commit, 7, "main")
+
+    assert not await anything("c")
+    await red(database, 1)
+    assert await anything("c")
+    await green(database, 2)
+    assert not await anything("c")
+    key = effects.check_run_key(REPO, "c")
+    await database.write(lambda tx: effects.intend(tx, key=key, kind="check_run", repo_id=REPO, now=1))
+    assert not await anything("c")
+    await database.write(lambda tx: effects.done(tx, key, external_id="9", url="u", body_hash="h", now=2))
+    assert await anything("c")
+
+
+async def test_occurrences_are_the_newest_first(database: Database) -> None:
+    for number in (2, 1, 3):
+        await red(database, number)
+    async with database.read() as conn:
+        found = await failures.occurrences(conn, REPO, "f1", 2)
+    assert [one.run_id for one in found] == [3, 2]
+
+
+# Patterns
+
+
+async def test_a_pattern_counts_a_job_of_a_run_once_over_its_attempts(database: Database) -> None:
+    for run_id, attempt in ((1, 1), (1, 2), (2, 1)):
+        await red(database, run_id, attempt)
+    other = make_run(3, repo_id=200, repository="acme/api")
+    await learn(database, other, make_failure(other, message="newest"))
+    async with database.read() as conn:
+        (found,) = await patterns.patterns(conn, since=0)
+        assert [one.count for one in await patterns.patterns(conn, since=0, repo_id=200)] == [3]
+        assert await patterns.patterns(conn, since=0, repo_id=300) == []
+        assert await patterns.patterns(conn, since=0, minimum=4) == []
+        assert await patterns.patterns(conn, since=START + 10**6) == []
+        assert await patterns.patterns(conn, since=0, installation_id=2) == []
+    assert (found.count, found.description) == (3, "newest")
+    assert found.repositories == ("acme/api", "acme/shop")
+    assert (found.first_seen, found.last_seen) == (make_run(1).completed_at, other.completed_at)
+
+
+async def test_another_reading_of_a_log_takes_the_failure_out_of_the_old_pattern(database: Database) -> None:
+    await red(database, 1)
+    await red(database, 1, fingerprint="f2")
+    async with database.read() as conn:
+        assert await patterns.pattern(conn, 1, "f1") is None
+        assert (await patterns.pattern(conn, 1, "f2")) is not None
+
+
+async def test_a_muted_pattern_stays_muted_when_it_comes_again(database: Database) -> None:
+    await database.write(lambda tx: patterns.set_muted(tx, 1, "f1", muted=True))
+    await red(database, 1)
+    async with database.read() as conn:
+        found = await patterns.pattern(conn, 1, "f1")
+    assert found is not None
+    assert (found.muted, found.count) == (True, 1)
+
+
+# Effects and issues
+
+
+async def test_an_effect_is_fresh_once_and_keeps_its_result(database: Database) -> None:
+    async def intend() -> object:
+        return await database.write(lambda tx: effects.intend(tx, key="k", kind="issue", repo_id=REPO, now=1))
+
+    first, second = await intend(), await intend()
+    assert (first.fresh, first.state, second.fresh) == (True, "intent", False)  # type: ignore[attr-defined]
+    await database.write(lambda tx: effects.done(tx, "k", external_id="7", url="u", body_hash="h", now=2))
+    async with database.read() as conn:
+        found = await effects.find(conn, "k")
+    assert found is not None
+    assert (found.state, found.external_id, found.fresh) == ("done", "7", False)
+    await database.write(lambda tx: effects.forget(tx, "k"))
+    async with database.read() as conn:
+        assert await effects.find(conn, "k") is None
+
+
+async def test_an_effect_that_was_never_intended_cannot_be_done(database: Database) -> None:
+    with pytest.raises(LookupError, match="never intended"):
+        await database.write(lambda tx: effects.done(tx, "k", external_id="", url="", body_hash="", now=2))
+
+
+async def test_issues_are_found_by_failure_and_number(database: Database) -> None:
+    old = Issue(repo_id=REPO, fingerprint="f1", number=1, state="closed", opened_at=10, closed_at=20, url="u1")
+    new = replace(old, number=2, state="open", opened_at=30, closed_at=None)
+    for issue in (old, new, new):
+        await database.write(lambda tx, issue=issue: issues.save(tx, issue))  # type: ignore[misc]
+    async with database.read() as conn:
+        assert await issues.newest(conn, REPO, "f1") == new
+        assert await issues.by_number(conn, REPO, 1) == old
+        assert await issues.by_number(conn, REPO, 3) is None
+        assert await issues.opened_since(conn, REPO, 11) == 1
+        assert await issues.open_issues(conn, REPO) == [new]
+    assert await database.write(lambda tx: issues.set_state(tx, REPO, 2, "closed", 40))
+    assert not await database.write(lambda tx: issues.set_state(tx, REPO, 3, "closed", 40))
+    async with database.read() as conn:
+        assert await issues.open_issues(conn, REPO) == []
+
+
+# Health
+
+
+async def measure(database: Database, **narrowed: object) -> Health:
+    async with database.read() as conn:
+        return await health(conn, since=START, until=START + 10**6, time_range="24h", **narrowed)  # type: ignore[arg-type]
+
+
+async def test_health_counts_the_latest_attempt_of_runs_that_count(database: Database) -> None:
+    await red(database, 1)
+    await green(database, 1, 2)
+    await green(database, 2)
+    await red(database, 3)
+    for number, conclusion in enumerate(("cancelled", "skipped", "neutral", None), 4):
+        await learn(database, make_run(number, conclusion=conclusion))
+    found = await measure(database, repo_id=REPO, repository="acme/shop")
+    assert (found.total_runs, found.successful_runs, found.failed_runs) == (3, 2, 1)
+    assert (found.success_rate, found.health_score) == (66.7, "poor")
+    assert (found.average_duration_minutes, found.repository) == (0.5, "acme/shop")
+    assert (await measure(database, installation_id=2)).total_runs == 0
+
+
+async def test_health_without_runs_is_unknown(database: Database) -> None:
+    found = await measure(database)
+    assert (found.success_rate, found.total_runs, found.health_score) == (None, 0, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "word"), [(19, 1, "excellent"), (17, 3, "good"), (14, 6, "fair"), (13, 7, "poor")]
+)
+async def test_health_has_a_word_for_the_rate(database: Database, good: int, bad: int, word: str) -> None:
+    for number in range(good + bad):
+        run = make_run(number + 1, conclusion="success" if number < good else "timed_out")
+        await database.write(lambda tx, run=run: runs.record(tx, run))  # type: ignore[misc]
+    assert (await measure(database)).health_score == word
+
+
+async def test_health_of_a_repository_is_read_from_its_covering_index(database: Database) -> None:
+    if database.dialect != "sqlite":
+        pytest.skip("PostgreSQL plans an empty table without any index")
+    async with database.read() as conn:
+        plan = await conn.exec_driver_sql(
+            "EXPLAIN QUERY PLAN SELECT count(*), avg(completed_at - started_at) FROM pipeline_runs"
+            " WHERE latest = 1 AND repo_id = 1 AND completed_at >= 1 AND completed_at < 2"
+            " AND conclusion IN ('success', 'failure')"
+        )
+        assert "COVERING INDEX ix_runs_repo_window" in str(plan.all())
