@@ -50,3 +50,27 @@ def press_button(state: GitHubState, run: CheckRunRecord, identifier: str, *, by
 def rerequest(state: GitHubState, run: CheckRunRecord, *, by: str = "octocat") -> Delivery:
     """Somebody asks for a check run again; GitHub leaves the run itself as it is."""
     return deliveries.check_run(state, run, "rerequested", sender=by)
+
+
+def uninstall(state: GitHubState, installation_id: int) -> Delivery:
+    """The owner removes the App; its tokens die with it."""
+    delivery = deliveries.installation(state, installation_id, "deleted")
+    state.uninstall(installation_id)
+    return delivery
+
+
+def suspend(state: GitHubState, installation_id: int, *, suspended: bool = True) -> Delivery:
+    """The owner suspends the App, or lifts that."""
+    state.suspend(installation_id, suspended=suspended)
+    return deliveries.installation(state, installation_id, "suspend" if suspended else "unsuspend")
+
+
+def change_repositories(state: GitHubState, installation_id: int, full_name: str, *, added: bool = True) -> Delivery:
+    """The owner gives the App one more repository, or takes one away."""
+    chosen = state.installations[installation_id].repository_ids
+    if chosen is None:
+        raise ValueError(f"installation {installation_id} covers all repositories; there is none to choose")
+    number = state.repository(full_name).id
+    action = "added" if added else "removed"
+    (chosen.add if added else chosen.discard)(number)
+    return deliveries.installation_repositories(state, installation_id, action, repositories=[full_name])

@@ -389,6 +389,24 @@ async def test_a_secondary_limit_says_when_to_come_back(world: World) -> None:
     assert "secondary rate limit" in answer["message"]
 
 
+async def test_content_may_be_limited_by_the_minute(world: World) -> None:
+    world.github.desk.rates.writes_per_minute = 2
+    answers = [await world.ask(f"POST {REPO}/issues", {"title": "t"}) for _ in range(3)]
+    assert [status for status, _, _ in answers] == [201, 201, 403]
+    assert answers[2][2]["Retry-After"] == "60"
+    world.time += 61
+    assert (await world.ask(f"POST {REPO}/issues", {"title": "t"}))[0] == 201
+
+
+async def test_a_removed_app_has_no_repository_and_no_token_any_more(world: World) -> None:
+    removed = users.change_repositories(world.state, world.installation, "octo/app", added=False)
+    assert removed.payload["repositories_removed"][0]["full_name"] == "octo/app"
+    assert (await world.ask(f"GET {REPO}"))[0] == 404
+    gone = users.uninstall(world.state, world.installation)
+    assert (gone.event, gone.payload["action"]) == ("installation", "deleted")
+    assert (await world.ask(f"GET {REPO}"))[0] == 401
+
+
 class Hook:
     """A receiver of webhooks that keeps what it gets; the first `refusals` are answered 503."""
 

@@ -167,9 +167,8 @@ def _run_step(writer: Writer, scenario: Scenario, step: tuple[str, str], place: 
     return outcome
 
 
-def _output(command: str, place: Place, cut_after: float) -> Iterator[tuple[float, str | int]]:
-    """The lines of a command with the seconds since its start; at last its exit code."""
-    environment = {
+def _environment(place: Place) -> dict[str, str]:
+    return {
         "PATH": f"{place.prefix}/bin{os.pathsep}{os.environ['PATH']}",
         "HOME": place.prefix,
         "CI": "true",
@@ -178,11 +177,15 @@ def _output(command: str, place: Place, cut_after: float) -> Iterator[tuple[floa
         "LANG": "C.UTF-8",
         **{name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
     }
+
+
+def _output(command: str, place: Place, cut_after: float) -> Iterator[tuple[float, str | int]]:
+    """The lines of a command with the seconds since its start; at last its exit code."""
     started = time.monotonic()
     process = subprocess.Popen(
         ["bash", "-e", "-c", command],
         cwd=place.folder,
-        env=environment,
+        env=_environment(place),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
@@ -73,6 +74,7 @@ class Actions(Checks):
         self.runs: dict[int, RunRecord] = {}
         self.jobs: dict[int, JobRecord] = {}
         self.workflow_ids: dict[tuple[int, str], int] = {}
+        self.run_numbers: Counter[int] = Counter()
 
     def add_run(self, full_name: str, **fields: Unpack[RunFields]) -> RunRecord:
         """A workflow run, by default a completed failure on the default branch's head, attempt 1.
@@ -94,13 +96,14 @@ class Actions(Checks):
         commit = repository.commits.get(sha)
         created = fields.get("created_at", self.now())
         workflow_id = self.workflow_ids.setdefault((repository.id, path), self.next_id())
+        self.run_numbers[workflow_id] += 1
         return RunRecord(
             id=fields.get("run_id") or self.next_id(),
             repo_id=repository.id,
             workflow_id=workflow_id,
             name=fields.get("name", "CI"),
             path=path,
-            run_number=1 + sum(run.workflow_id == workflow_id for run in self.runs.values()),
+            run_number=self.run_numbers[workflow_id],
             event=fields.get("event", "push"),
             head_branch=branch,
             head_sha=sha,

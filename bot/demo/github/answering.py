@@ -47,6 +47,8 @@ class Desk:
             caller = authenticate(self.state, asked.headers)
             who = _name(caller)
             self.rates.check(who, self.state.now())
+            if asked.method != "GET" and route.access == "repository":
+                self.rates.check_write(who, self.state.now())
             found = self._routed(asked, route, params, caller)
         except Refusal as refusal:
             found = refusal.answer()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.demo.github.limits import SECONDARY_LIMIT
+
 LOG_STORE = "log-store"
 """The route name under which the log store's downloads are known to faults and recorded requests."""
 
@@ -104,9 +106,8 @@ class Faults:
 
     def secondary_limit(self, route: str, *, status: int = 403, retry_after: int | None = 60, times: int = 1) -> Fault:
         """GitHub's secondary rate limit, with or without Retry-After."""
-        message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        return self.answer(route, status, times=times, headers=headers, body={"message": message})
+        return self.answer(route, status, times=times, headers=headers, body={"message": SECONDARY_LIMIT})
 
     def primary_limit(self, route: str, *, reset_at: float, status: int = 403, times: int = 1) -> Fault:
         """GitHub's hourly limit is used up until `reset_at` (epoch seconds)."""

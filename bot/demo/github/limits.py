@@ -13,6 +13,7 @@ TITLE_CHARACTERS = 256
 OUTPUT_BYTES = 65_535
 ANNOTATIONS = 50
 MESSAGE_BYTES = 65_536
+SECONDARY_LIMIT = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 ACTIONS = 3
 ACTION_FIELDS = {"label": 20, "identifier": 20, "description": 40}
 
@@ -121,7 +122,10 @@ class RateBook:
     """The hourly budgets by caller; answers with 304 are not counted."""
 
     limit: int = 5000
+    writes_per_minute: int | None = None
+    """GitHub's secondary limit on content is 80; None does not count, as on GitHub Enterprise Server."""
     budgets: dict[str, Budget] = field(default_factory=dict)
+    writes: dict[str, list[float]] = field(default_factory=dict)
 
     def budget(self, who: str, now: float) -> Budget:
         """The caller's budget, new at the start of each hour."""
@@ -136,6 +140,17 @@ class RateBook:
         if budget.used >= budget.limit:
             message = f"API rate limit exceeded for {who}."
             raise Refusal(403, message, headers=self.headers(who, now))
+
+    def check_write(self, who: str, now: float) -> None:
+        """Count a write, and refuse the one that is too many within a minute."""
+        if self.writes_per_minute is None:
+            return
+        recent = [moment for moment in self.writes.get(who, []) if moment > now - 60]
+        self.writes[who] = recent
+        if len(recent) >= self.writes_per_minute:
+            wait = max(1, math.ceil(recent[0] + 60 - now))
+            raise Refusal(403, SECONDARY_LIMIT, headers={"Retry-After": str(wait)})
+        recent.append(now)
 
     def headers(self, who: str, now: float) -> dict[str, str]:
         """The rate-limit headers of an answer."""

@@ -109,6 +109,7 @@ class StandInGitHub:
         record.route = route.template
         fault = self.faults.take(asked.method, route.template, asked.path)
         if fault is not None and not fault.after and fault.kind not in {"slow", "hold", "truncated"}:
+            self._validate(record)
             return self._fail(request, fault, record)
         if fault is not None:
             await fault.wait()

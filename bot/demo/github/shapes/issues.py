@@ -64,18 +64,37 @@ def label_json(state: Issues, repository: RepositoryRecord, label: LabelRecord) 
 
 def issue_json(state: Issues, repository: RepositoryRecord, issue: IssueRecord) -> Json:
     """An issue; a pull request has the key `pull_request`."""
+    found = {**_issue_links(state, repository, issue), **_issue_facts(state, repository, issue)}
+    if issue.pull:
+        found["pull_request"] = {
+            "url": f"{repository_url(state, repository)}/pulls/{issue.number}",
+            "html_url": found["html_url"],
+            "diff_url": f"{found['html_url']}.diff",
+            "patch_url": f"{found['html_url']}.patch",
+            "merged_at": iso(issue.pull.merged_at),
+        }
+    return found
+
+
+def _issue_links(state: Issues, repository: RepositoryRecord, issue: IssueRecord) -> Json:
     root = repository_url(state, repository)
     url = f"{root}/issues/{issue.number}"
     kind = "pull" if issue.pull else "issues"
-    web = f"{state.web_url}/{repository.full_name}/{kind}/{issue.number}"
-    people = [user_json(state, user) for user in issue.assignees]
-    found = {
+    return {
         "url": url,
         "repository_url": root,
         "labels_url": f"{url}/labels{{/name}}",
         "comments_url": f"{url}/comments",
         "events_url": f"{url}/events",
-        "html_url": web,
+        "html_url": f"{state.web_url}/{repository.full_name}/{kind}/{issue.number}",
+        "timeline_url": f"{url}/timeline",
+        "reactions": reactions_json(url, issue.reactions),
+    }
+
+
+def _issue_facts(state: Issues, repository: RepositoryRecord, issue: IssueRecord) -> Json:
+    people = [user_json(state, user) for user in issue.assignees]
+    return {
         "id": issue.id,
         "node_id": node_id("I", issue.id),
         "number": issue.number,
@@ -96,19 +115,8 @@ def issue_json(state: Issues, repository: RepositoryRecord, issue: IssueRecord) 
         "author_association": association(repository, issue.user),
         "active_lock_reason": None,
         "body": issue.body,
-        "reactions": reactions_json(url, issue.reactions),
-        "timeline_url": f"{url}/timeline",
         "performed_via_github_app": app_json(state, state.apps[issue.app_id]) if issue.app_id else None,
     }
-    if issue.pull:
-        found["pull_request"] = {
-            "url": f"{root}/pulls/{issue.number}",
-            "html_url": web,
-            "diff_url": f"{web}.diff",
-            "patch_url": f"{web}.patch",
-            "merged_at": iso(issue.pull.merged_at),
-        }
-    return found
 
 
 def comment_json(state: Issues, repository: RepositoryRecord, comment: CommentRecord) -> Json:
