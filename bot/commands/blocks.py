@@ -14,12 +14,16 @@ from dataclasses import dataclass, field
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _LIST_ITEM = re.compile(r"(?: {0,3}(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]+|$))+")
+_INTERRUPTING_ITEM = re.compile(r" {0,3}(?:[-*+]|0{0,8}1[.)])[ \t]+[^ \t]")
+"""Only an item that is not empty, and begins a list, ends the paragraph before it."""
 _QUOTE = re.compile(r"(?: {0,3}>[ \t]?)+")
 _HEADING_OR_RULE = re.compile(r" {0,3}(?:#{1,6}(?:[ \t]|$)|(?:\*[ \t]*){3,}$|(?:_[ \t]*){3,}$|(?:-[ \t]*){3,}$)")
 _PREFORMATTED = re.compile(r" {0,3}<(?:pre|script|style|textarea)(?:[\s>]|$)", re.IGNORECASE)
 _PREFORMATTED_END = re.compile(r"</(?:pre|script|style|textarea)>", re.IGNORECASE)
 _COMMENT = re.compile(r" {0,3}<!--")
 _COMMENT_END = re.compile("-->")
+_INLINE_COMMENT_END = re.compile("(?<!-)-->")
+"""Parsers disagree on `--->`: what one of them hides is no command."""
 _INDENTED = re.compile(r"(?: {0,3}\t| {4})")
 _INLINE = re.compile(r"\\.|`+|<!--", re.DOTALL)
 _TICKS = re.compile("`+")
@@ -48,7 +52,7 @@ def text_lines(body: str) -> Iterator[str]:
         if _in_block(state, line) or _lazy(state, line):
             continue
         starts = _opens_quote(state, line) or _opens_block(state, line)
-        if starts or not line.strip() or _HEADING_OR_RULE.match(line) or _LIST_ITEM.match(line):
+        if starts or not line.strip() or _HEADING_OR_RULE.match(line) or _INTERRUPTING_ITEM.match(line):
             yield from _text_of(state.paragraph)
             state.paragraph = []
         if not starts and (state.paragraph or not _INDENTED.match(line)):
@@ -75,7 +79,7 @@ def _lazy(state: _State, line: str) -> bool:
     """Whether the line continues a quote's paragraph without its mark."""
     if not state.quote or _QUOTE.match(line):
         return False
-    other = (_FENCE, _LIST_ITEM, _HEADING_OR_RULE, _PREFORMATTED, _COMMENT)
+    other = (_FENCE, _INTERRUPTING_ITEM, _HEADING_OR_RULE, _PREFORMATTED, _COMMENT)
     state.quote = bool(line.strip()) and not any(start.match(line) for start in other)
     return state.quote
 
@@ -83,8 +87,9 @@ def _lazy(state: _State, line: str) -> bool:
 def _opens_quote(state: _State, line: str) -> bool:
     item = _LIST_ITEM.match(line)
     marks = _QUOTE.match(line, item.end() if item else 0)
-    if not marks:
+    if item or not marks:
         state.quote_fence = ""
+    if not marks:
         return False
     inner = line[marks.end() :]
     fence = _FENCE.match(inner)
@@ -95,7 +100,7 @@ def _opens_quote(state: _State, line: str) -> bool:
     elif fence:
         state.quote, state.quote_fence = False, fence[1]
     else:
-        code = not state.quote and _INDENTED.match(inner)
+        code = not state.quote and inner.startswith("    ")
         state.quote = bool(inner.strip()) and not code and not _HEADING_OR_RULE.match(inner)
     return True
 
@@ -116,7 +121,7 @@ def _opens_block(state: _State, line: str) -> bool:
 
 
 def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))
+    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4))
 
 
 def _closes(line: str, fence: str) -> bool:
@@ -148,8 +153,8 @@ def _hidden(text: str) -> Iterator[tuple[int, int]]:
         if found[0][0] == "\\":
             continue
         if found[0] == "<!--":
-            end = text.find("-->", start + 2)
-            end = len(text) if end < 0 else end + 3
+            closing = _INLINE_COMMENT_END.search(text, start + 4)
+            end = closing.end() if closing else len(text)
         else:
             same = runs[len(found[0])]
             closer = bisect_left(same, at)

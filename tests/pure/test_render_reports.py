@@ -152,7 +152,7 @@ def test_every_body_that_is_found_again_carries_its_marker() -> None:
         assert (found.kind, found.key) == expected
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60, deadline=None)
 @given(hostile)
 def test_nothing_of_a_failure_comes_to_life_in_any_report(text: str) -> None:
     failure = make.a_failure(
