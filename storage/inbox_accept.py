@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _INLINE_BYTES = 256 * 1024
 """Compressing more than this takes milliseconds: it goes to a thread, not to the event loop."""
 
-_READY_COUNT = text(f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = {READY} LIMIT :room) AS waiting")  # noqa: S608
+_READY_COUNT = f"SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = {READY} LIMIT %d) AS waiting"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,8 @@ class Acceptor:
                 _answer(group, fresh)
 
     async def _store(self, tx: AsyncConnection, group: Sequence[_Waiting]) -> set[str]:
-        ready = (await tx.execute(_READY_COUNT, {"room": self.capacity})).scalar_one()
-        if ready >= self.capacity:
-            raise _NoRoom
-        raw = await tx.get_raw_connection()
         store = _store_sqlite if tx.dialect.name == "sqlite" else _store_postgres
-        fresh = await store(raw.driver_connection, _first_of_each(group))
+        fresh = await store(tx, _first_of_each(group), self.capacity)
         if fresh:
             made_work(tx)
         return fresh
@@ -144,7 +140,10 @@ def _job_row(item: _Waiting) -> tuple[Any, ...]:
     return (dedupe_key(item.guid), item.guid, DELIVERY, lane, its.installation_id, *times)
 
 
-async def _store_sqlite(connection: Any, group: Sequence[_Waiting]) -> set[str]:
+async def _store_sqlite(tx: AsyncConnection, group: Sequence[_Waiting], capacity: int) -> set[str]:
+    connection: Any = (await tx.get_raw_connection()).driver_connection
+    if (await connection.execute_fetchall(_READY_COUNT % capacity))[0][0] >= capacity:
+        raise _NoRoom
     rows = ",".join(["(?,?,?,?,?,?,?)"] * len(group))
     known = await connection.execute_fetchall(
         "INSERT INTO deliveries (guid, event, action, installation_id, repo_id, received_at_ms, body)"  # noqa: S608
@@ -185,7 +184,11 @@ ORDER BY place ON CONFLICT DO NOTHING
 """
 
 
-async def _store_postgres(connection: Any, group: Sequence[_Waiting]) -> set[str]:
+async def _store_postgres(tx: AsyncConnection, group: Sequence[_Waiting], capacity: int) -> set[str]:
+    # SQLAlchemy opens the transaction with its first statement, so the first one must be its own.
+    if (await tx.execute(text(_READY_COUNT % capacity))).scalar_one() >= capacity:
+        raise _NoRoom
+    connection: Any = (await tx.get_raw_connection()).driver_connection
     # In the order of their ids, so that two web processes given the same deliveries cannot deadlock.
     ordered = sorted(group, key=lambda item: item.guid)
     known = await connection.fetch(_DELIVERIES_PG, *_turned(_delivery_row(item) for item in ordered))
