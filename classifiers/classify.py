@@ -1,0 +1,209 @@
+"""The one door: a log's bytes and the job's facts in, a Classification out.
+
+A streaming caller feeds a `Scanner` itself and calls `conclude`; where there is no log, `without_log` reads the
+annotations and steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from classifiers.confidence import confidence_of
+from classifiers.engine import captures
+from classifiers.evidence import Evidence, evidence_of, joined
+from classifiers.excerpt import excerpt_of, tail_of
+from classifiers.fingerprint import fingerprint
+from classifiers.joblog import Segment, failing_step, segments
+from classifiers.model import Category, Classification, Finding, JobFacts, Location, Severity
+from classifiers.ranking import Ranked, Ranking, rank
+from classifiers.redaction import redact
+from classifiers.rules import Rule, RuleSet, builtin_rules
+from classifiers.scanner import Scan, Scanner
+from classifiers.severity import is_documentation, severity
+from classifiers.suggestions import suggestions_for
+
+MAX_FINDINGS = 12
+_LIMITS = (timedelta(minutes=360), timedelta(minutes=60 * 24 * 5))
+"""Time limits of a hosted and of a self-hosted job (docs.github.com, Actions limits)."""
+
+
+def classify(log: Iterable[bytes], facts: JobFacts, rules: RuleSet) -> Classification:
+    """Reads a log in pieces of any size and says what broke first. Memory does not grow with the log."""
+    scanner = Scanner(rules, facts)
+    for piece in log:
+        scanner.feed(piece)
+    return conclude(scanner.result(), facts, rules)
+
+
+def without_log(facts: JobFacts) -> Classification:
+    """A verdict from annotations, steps and conclusion alone, by the built-in rules."""
+    return conclude(Scan(), facts, builtin_rules())
+
+
+def conclude(scan: Scan, facts: JobFacts, rules: RuleSet) -> Classification:
+    """The verdict on what a Scanner kept."""
+    evidence = evidence_of(facts, rules)
+    parts = segments(scan.anchors, scan.lines, facts)
+    ranking = rank(joined(scan, evidence), parts, facts, rules)
+    case = _Case(scan, facts, ranking, evidence)
+    return case.verdict()
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Everything a verdict is made of."""
+
+    scan: Scan
+    facts: JobFacts
+    ranking: Ranking
+    evidence: Evidence
+
+    def verdict(self) -> Classification:
+        builtin = [item for item in self.ranking.ranked if not item.rule.own]
+        own = [item for item in self.ranking.ranked if item.rule.own]
+        real = [item for item in builtin if item.rule.role != "wrapper"]
+        plain = self._inferred(builtin[0] if builtin else None) if not real else self._found(real[0], real)
+        if not own:
+            return plain
+        # A repository's own rule changes what is shown, never the identity of the failure.
+        shown = self._found(own[0], self.ranking.ranked)
+        return replace(shown, fingerprint=plain.fingerprint, generic=plain.generic)
+
+    def _found(self, best: Ranked, among: tuple[Ranked, ...] | list[Ranked]) -> Classification:
+        finding, rule = best.finding, best.rule
+        message = redact(finding.message)
+        return Classification(
+            category=finding.category,
+            severity=rule.severity or self._severity(finding.category, rule),
+            confidence=confidence_of(best, self.ranking),
+            rule=rule.id,
+            tool=rule.tool,
+            message=message,
+            line=finding.line if finding.line > 0 else None,
+            excerpt=self._excerpt(best, among),
+            location=finding.location or self.evidence.location(finding.line),
+            fingerprint=fingerprint(finding.category, message),
+            suggestions=self._suggestions(rule, finding.category, finding.location, best),
+            reasons=self._reasons(best),
+            step=self._step(best.segment),
+            findings=self._competitors(),
+        )
+
+    def _inferred(self, wrapper: Ranked | None) -> Classification:
+        """No rule knows a cause: the step's command, the exit code and the conclusion are what is left."""
+        category, message, confidence, reasons = self._inference(wrapper)
+        line = wrapper.finding.line if wrapper and wrapper.finding.line > 0 else None
+        command = self.ranking.command
+        context = (self.facts.workflow, self.facts.job, self._step(wrapper.segment if wrapper else None))
+        text = redact(message)
+        return Classification(
+            category=category,
+            severity=self._severity(category, None),
+            confidence=confidence,
+            rule=wrapper.rule.id if wrapper else None,
+            tool=command.tool if command else None,
+            message=text,
+            line=line,
+            excerpt=redact(tail_of(self.scan, line) if line or not message else message)[:4000],
+            location=None,
+            fingerprint=fingerprint(category, text, context),
+            suggestions=suggestions_for(wrapper.rule if wrapper else None, category, command, {}),
+            reasons=reasons,
+            step=context[2],
+            generic=True,
+            findings=self._competitors(),
+        )
+
+    def _inference(self, wrapper: Ranked | None) -> tuple[Category, str, float, tuple[str, ...]]:
+        message = wrapper.finding.message if wrapper else ""
+        if self.facts.conclusion == "timed_out" or self._ran_into_limit():
+            return Category.TIMEOUT, message or "The job ran into its time limit", 0.7, ("It ended at its time limit.",)
+        if wrapper is None and self.scan.lines == 0 and not self.facts.steps and self.facts.conclusion != "cancelled":
+            said = "The job never started: it has no steps and no log."
+            return Category.INFRASTRUCTURE, message or said, 0.6, (said,)
+        if wrapper is not None and wrapper.rule.category not in (None, Category.UNKNOWN):
+            return wrapper.finding.category, message, 0.5, ("Only this line says how it ended.",)
+        command = self.ranking.command
+        cancelled = self.facts.conclusion == "cancelled" or "canceled" in message
+        if command is not None and not cancelled and (wrapper is not None or self.facts.steps):
+            reason = f"Nothing in the log says why; the failing step runs {command.tool}."
+            return command.category, message or "The step failed without saying why", 0.5, (reason,)
+        return Category.UNKNOWN, message or "Nothing in the log says what went wrong", 0.3, ("No rule knows a cause.",)
+
+    def _ran_into_limit(self) -> bool:
+        """A job that was cancelled after a round limit: GitHub concludes time-outs as `cancelled`."""
+        times = [step.started_at for step in self.facts.steps if step.started_at]
+        ends = [step.completed_at for step in self.facts.steps if step.completed_at]
+        if self.facts.conclusion != "cancelled" or not times or not ends:
+            return False
+        took = max(ends) - min(times)
+        return any(limit - timedelta(minutes=1) <= took <= limit + timedelta(minutes=6) for limit in _LIMITS)
+
+    def _severity(self, category: Category, rule: Rule | None) -> Severity:
+        return severity(
+            category,
+            self.facts,
+            security=rule is not None and rule.security,
+            warnings_only=rule is not None and rule.warning,
+            documentation=is_documentation(rule.tool if rule else "", self.facts),
+        )
+
+    def _excerpt(self, best: Ranked, among: tuple[Ranked, ...] | list[Ranked]) -> str:
+        annotation = self.evidence.annotation(best.finding.line)
+        if annotation is not None:
+            return redact("\n".join(annotation.message.splitlines()[:30]))[:4000]
+        near = [item for item in among if item.segment == best.segment or item.rule.anywhere]
+        return redact(excerpt_of(best, near))
+
+    def _suggestions(self, rule: Rule, category: Category, location: Location | None, best: Ranked) -> tuple[str, ...]:
+        values = captures(best.hit.match)
+        if location is not None:
+            values |= {"file": location.path, "line": str(location.line)}
+        return tuple(redact(text) for text in suggestions_for(rule, category, self.ranking.command, values))
+
+    def _reasons(self, best: Ranked) -> tuple[str, ...]:
+        where = f"line {best.finding.line}" if best.finding.line > 0 else "an annotation"
+        reasons = [f"{best.rule.tool} said so in {where}."]
+        if any(reason.startswith("its tool says that it failed") for reason in best.finding.reasons):
+            reasons.append(f"{best.rule.tool} ended as failed afterwards.")
+        if best.segment is not None and best.segment.failed:
+            reasons.append(f"It stands in the failing step{self._quoted(best.segment)}.")
+        others = {item.finding.category for item in self.ranking.ranked[1:6]} - {best.finding.category}
+        if others:
+            reasons.append(f"Weaker signs of {', '.join(sorted(others))} were found as well.")
+        return tuple(reasons)
+
+    def _quoted(self, segment: Segment) -> str:
+        name = redact(segment.name)
+        return f" “{name[:80]}”" if name else ""
+
+    def _step(self, segment: Segment | None) -> str:
+        step = failing_step(self.facts)
+        if step is not None:
+            return redact(step.name)
+        return redact(self.facts.step or (segment.name if segment else ""))
+
+    def _competitors(self) -> tuple[Finding, ...]:
+        seen: set[tuple[str, str]] = set()
+        kept: list[Finding] = []
+        for item in self.ranking.ranked:
+            finding = item.finding
+            if (finding.rule, finding.message) in seen:
+                continue
+            seen.add((finding.rule, finding.message))
+            kept.append(_redacted(finding))
+            if len(kept) == MAX_FINDINGS:
+                break
+        return tuple(kept)
+
+
+def _redacted(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        text=redact(finding.text),
+        message=redact(finding.message),
+        step=redact(finding.step),
+        line=max(0, finding.line),
+    )

@@ -1,0 +1,94 @@
+"""google-re2 behind a typed door: single patterns, and sets that prove that they work.
+
+The binding calls `Set::Match` without asking for its error, so a set whose automaton ran out of memory answers
+"no match". Every set therefore has to find one known sample of each of its patterns before it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import re2
+
+from classifiers.candidates import candidate
+
+MAX_MEMORY = 64 << 20
+"""Budget of one automaton in bytes; a set that needs more fails loudly when it is compiled."""
+
+
+class PatternError(ValueError):
+    """A pattern that the engine refuses, with the engine's own words."""
+
+
+class Match(Protocol):
+    """What a search returns: the part of `re.Match` that is used here, over bytes."""
+
+    def groupdict(self) -> dict[bytes, bytes | None]:
+        """All named groups; None where one took no part."""
+        ...
+
+
+class Pattern(Protocol):
+    """A compiled pattern over bytes."""
+
+    def search(self, text: bytes) -> Match | None:
+        """The leftmost match anywhere in the text."""
+        ...
+
+
+def captures(match: Match) -> dict[str, str]:
+    """The named groups that took part, as text."""
+    return {name.decode(): value.decode("utf-8", "replace") for name, value in match.groupdict().items() if value}
+
+
+def _options() -> object:
+    options = re2.Options()
+    # Under LATIN1 an invalid UTF-8 byte cannot hide a line from a rule, and it costs nothing.
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.max_mem = MAX_MEMORY
+    options.log_errors = False
+    return options
+
+
+def compile_pattern(pattern: str) -> Pattern:
+    """Compiles one pattern (RE2 syntax, UTF-8 text); raises PatternError."""
+    try:
+        return cast(Pattern, re2.compile(_anchored(pattern), _options()))
+    except re2.error as error:
+        raise PatternError(_words(error)) from error
+
+
+class PatternSet:
+    """Many patterns searched for in one pass. `samples[i]` is a line that pattern i has to find."""
+
+    def __init__(self, patterns: Sequence[str], samples: Sequence[bytes]) -> None:
+        self._set = re2.Set.SearchSet(_options())
+        for pattern in patterns:
+            try:
+                self._set.Add(_anchored(candidate(pattern)))
+            except re2.error as error:
+                raise PatternError(f"{pattern}: {_words(error)}") from error
+        self._set.Compile()
+        self._prove(patterns, samples)
+
+    def match(self, text: bytes) -> list[int]:
+        """Indices of the patterns found in the text: candidates, since a class may cross a newline."""
+        return cast("list[int]", self._set.Match(text) or [])
+
+    def _prove(self, patterns: Sequence[str], samples: Sequence[bytes]) -> None:
+        for start in range(0, len(samples), 16):
+            part = samples[start : start + 16]
+            missing = set(range(start, start + len(part))) - set(self.match(b"\n".join(part)))
+            for index in sorted(missing):
+                if index not in self.match(samples[index]):
+                    raise PatternError(f"{patterns[index]}: the set does not find its own sample")
+
+
+def _anchored(pattern: str) -> bytes:
+    return b"(?m:" + pattern.encode() + b")"
+
+
+def _words(error: Exception) -> str:
+    words = error.args[0] if error.args else error
+    return words.decode(errors="replace") if isinstance(words, bytes) else str(words)

@@ -1,0 +1,89 @@
+"""From a matched line to a Finding: its message without decoration, its place in the repository."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from classifiers.engine import Match, captures
+from classifiers.model import Category, Finding, Location
+from classifiers.scanner import Hit
+
+_DECORATION = re.compile(
+    r"^(?:##\[[a-z]+\]|::(?:error|warning)[^:]*::|\s+|\[(?:ERROR|error|ERR|FATAL|WARNING)\]\s*"
+    r"|(?:npm (?:ERR!|error))\s+)+"
+)
+_CHECKOUT = re.compile(
+    r"^(?:file://)?(?:/home/runner/work/[^/]+/[^/]+/|/Users/runner/work/[^/]+/[^/]+/|/__w/[^/]+/[^/]+/|/github/workspace/"
+    r"|[A-Za-z]:[/\\]a[/\\][^/\\]+[/\\][^/\\]+[/\\]|/home/travis/build/[^/]+/[^/]+/|/builds/[^/]+/[^/]+/"
+    r"|/root/project/|/home/circleci/[^/]+/|/var/lib/jenkins/workspace/[^/]+/|\./|\.\\)+"
+)
+_FOREIGN = re.compile(
+    r"(?:^|[/\\])(?:site-packages|dist-packages|node_modules|\.cargo|\.rustup|\.gradle|\.m2|\.nuget|\.tox|\.nox|\.venv"
+    r"|venv|vendor/bundle|go/pkg/mod|hostedtoolcache|\.cache|__pypackages__)(?:[/\\]|$)"
+)
+_PATH = re.compile(r"^[\w@+.,()\[\]{}$~-][\w@+.,()\[\]{}$~ /\\-]*$")
+
+
+def finding_of(hit: Hit, category: Category) -> Finding:
+    """The finding of one hit. Nothing in it is redacted yet."""
+    text = hit.line.decode("utf-8", "replace")
+    return Finding(
+        rule=hit.rule.id,
+        tool=hit.rule.tool,
+        category=category,
+        line=hit.number,
+        text=text,
+        message=message_of(hit.match, text),
+        location=_place(hit),
+    )
+
+
+def message_of(match: Match | None, text: str) -> str:
+    """What the rule calls the message, else the line without its decoration."""
+    named = captures(match).get("message", "") if match else ""
+    return (named or _DECORATION.sub("", text)).strip()[:1000]
+
+
+def location_of(path: str, line: str | int | None, column: str | int | None = None) -> Location | None:
+    """A place in the repository, or None where the path lies outside of it or no line is known."""
+    if not path or not line or not str(line).isdecimal():
+        return None
+    short = _CHECKOUT.sub("", path.strip().strip("\"'`")).replace("\\", "/")
+    if short.startswith(("/", "~", "<", "http:", "https:", "node:", "internal/")) or re.match(r"^[A-Za-z]:", short):
+        return None
+    if _FOREIGN.search(short) or not _PATH.match(short) or "../" in short or len(short) > 300:
+        return None
+    if "." not in short.rpartition("/")[2] and "/" not in short:
+        return None
+    number = int(line)
+    return Location(short, number, int(column) if column and str(column).isdecimal() else None) if number else None
+
+
+def _place(hit: Hit) -> Location | None:
+    names = captures(hit.match)
+    here = _location(names)
+    if here is not None:
+        return here
+    # What the hit's own line knows (its line number, say) completes the other line.
+    places = (_location({**names, **captures(match)}) for match in _nearby(hit))
+    return next((place for place in places if place is not None), None)
+
+
+def nearby_of(hit: Hit) -> bool:
+    """Whether one of the lines is there that the rule expects around its own."""
+    return any(True for _ in _nearby(hit))
+
+
+def _nearby(hit: Hit) -> Iterable[Match]:
+    """Matches of the rule's `after` and `before`, the nearest first."""
+    for nearby, step in ((hit.rule.after, 1), (hit.rule.before, -1)):
+        for distance in range(1, nearby.within + 1) if nearby else ():
+            line = hit.window.at(hit.number + step * distance)
+            match = nearby.regexp.search(line) if nearby is not None and line is not None else None
+            if match:
+                yield match
+
+
+def _location(values: dict[str, str]) -> Location | None:
+    return location_of(values.get("file", ""), values.get("line"), values.get("column"))

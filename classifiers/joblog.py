@@ -1,0 +1,208 @@
+"""What CI systems add to a line and how to take it off; which lines belong to which step.
+
+Sources: the runner's own code (actions/runner `Logging.cs`, `ExecutionContext.cs`) for timestamps, BOMs, `##[…]` tags
+and the missing borders between steps; a job log is a plain concatenation of its steps' logs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from classifiers.model import JobFacts, Step
+
+LINE_LIMIT = 4096
+"""Bytes of a line that are read; what goes beyond is machine output, never a message."""
+STAMP_LENGTH = 29
+"""`2026-08-17T13:15:44.1234567Z ` with its space."""
+_BOM = b"\xef\xbb\xbf"
+_ANSI = re.compile(rb"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[()][A-Z0-9]|[=>78cDEHMNOZ])?")
+_OTHER_STAMPS = re.compile(
+    rb"(?m)^(?:"
+    rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ?)?"  # gh run view
+    rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?: \d\d[OE]\+?)? ?"  # GitLab, other precisions
+    rb"|\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z\] ?"  # Jenkins
+    rb"|\[task \d{4}-\d\d-\d\dT[\d:.]+Z\] (?:\d\d:\d\d:\d\d +(?:INFO|WARNING|ERROR|CRITICAL|FATAL) - +)?"  # Taskcluster
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| (?:[\w.-]+ \| )?"  # Zuul
+    rb"|\[\d\d:\d\d:\d\d\] :?\t? *(?:\[[^\]\n]*\] )?"  # TeamCity and short clocks
+    rb")"
+)
+_CARRIERS = re.compile(
+    rb"(?m)^(?:#\d+ (?:\d+\.\d+ )?|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z][\w.-]* +\| ?(?=\S)|::error[^:\n]*::)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A line that says where in the job we are."""
+
+    kind: str
+    """`run`, `error`, `exit`, `post`, `end`, `phase`."""
+    number: int
+    text: str
+    stamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of lines of one step: first and last line (1-based, inclusive), and what ran there."""
+
+    first: int
+    last: int
+    command: str = ""
+    name: str = ""
+    failed: bool = False
+    certain: bool = False
+    """The failing step was found by the steps' own times or names, not by the log alone."""
+
+    def holds(self, line: int) -> bool:
+        """Whether the line lies inside."""
+        return self.first <= line <= self.last
+
+
+def strip_stamps(lines: list[bytes]) -> list[bytes]:
+    """The lines without the runner's timestamps and BOMs. Fixed-width slices: regexps cost as much as matching."""
+    lines = [line[3:] if line.startswith(_BOM) else line for line in lines]
+    return [line[STAMP_LENGTH:] if line[27:28] == b"Z" and line[10:11] == b"T" else line for line in lines]
+
+
+def stamp_of(line: bytes) -> bytes:
+    """The timestamp of a raw line to the second (`2026-08-17T13:15:44`), or nothing."""
+    line = line.removeprefix(_BOM)
+    return line[:19] if line[27:28] == b"Z" and line[10:11] == b"T" else b""
+
+
+def clean(lines: list[bytes]) -> list[bytes]:
+    """One cleaned line for each raw one: no timestamp, colour, carrier prefix or trailing CR.
+
+    Several states of one terminal line (progress bars) stay in it, separated by CR, the last ones at most.
+    """
+    text = b"\n".join(strip_stamps([_cut(line) if len(line) > LINE_LIMIT else line for line in lines]))
+    if b"\x1b" in text:
+        text = _ANSI.sub(b"", text)
+    if b"\x00" in text:
+        text = text.replace(b"\x00", b"")
+    if b"\r" in text:
+        text = b"\n".join([_states(line) if b"\r" in line else line for line in text.split(b"\n")])
+    if b"\t20" in text or b"Z] " in text or b" | " in text or b"\n20" in text or text.startswith((b"20", b"[")):
+        text = _OTHER_STAMPS.sub(b"", text)
+    if b" | " in text or b"\n#" in text or b"::error" in text or text.startswith(b"#"):
+        text = _CARRIERS.sub(b"", text)
+    return text.split(b"\n")
+
+
+def _cut(line: bytes) -> bytes:
+    """The head of a long line; of one with several terminal states also its end, where the result stands."""
+    if b"\r" in line:
+        return line[: LINE_LIMIT // 2] + b"\r" + line[-LINE_LIMIT // 2 :]
+    return line[:LINE_LIMIT]
+
+
+def _states(line: bytes) -> bytes:
+    states = [state for state in line.split(b"\r") if state.strip()]
+    return b"\r".join(states[-40:])
+
+
+def step_bounds(step: Step) -> tuple[str, str] | None:
+    """First and last second of a step as they stand in timestamps, or None where GitHub gave no times."""
+    if step.started_at is None or step.completed_at is None:
+        return None
+    return _seconds(step.started_at), _seconds(step.completed_at + timedelta(seconds=1))
+
+
+def failing_step(facts: JobFacts) -> Step | None:
+    """The first step that failed; of a job cut off by its time limit, the one that was cancelled."""
+    for conclusion in ("failure", "timed_out", "cancelled"):
+        for step in sorted(facts.steps, key=lambda step: step.number):
+            if step.conclusion == conclusion:
+                return step
+    return None
+
+
+def segments(anchors: Sequence[Anchor], total: int, facts: JobFacts) -> list[Segment]:
+    """The job's steps as far as its anchors tell, in order, the failing one marked; never empty."""
+    parts = _parts(anchors, total)
+    step = failing_step(facts)
+    bounds = step_bounds(step) if step else None
+    if step is not None and bounds is not None:
+        marked = _by_time(parts, anchors, step, bounds)
+        if marked is not None:
+            return marked
+    name = step.name if step else facts.step
+    return _by_name(parts, name) or _by_errors(parts, anchors)
+
+
+def _parts(anchors: Sequence[Anchor], total: int) -> list[Segment]:
+    """Cuts the log at its `##[group]Run` lines; what follows the post steps is a part of its own."""
+    borders = [anchor for anchor in anchors if anchor.kind in ("run", "post", "end")]
+    first, command, found = 1, "", []
+    for anchor in borders:
+        if anchor.number > first:
+            found.append(Segment(first, anchor.number - 1, command, _name(command)))
+        first, command = anchor.number, anchor.text if anchor.kind == "run" else ""
+    found.append(Segment(first, max(total, first), command, _name(command)))
+    return found
+
+
+def _name(command: str) -> str:
+    return f"Run {command}" if command else ""
+
+
+def _by_time(
+    parts: list[Segment], anchors: Sequence[Anchor], step: Step, bounds: tuple[str, str]
+) -> list[Segment] | None:
+    stamps = {anchor.number: anchor.stamp[:19] for anchor in anchors if anchor.stamp}
+    inside = [
+        index
+        for index, part in enumerate(parts)
+        if part.command and bounds[0] <= stamps.get(part.first, "") <= bounds[1]
+    ]
+    if not inside:
+        return None
+    named = [index for index in inside if _same_name(parts[index].name, step.name)]
+    failing = set(named or _ending_in_error(parts, anchors, inside) or inside)
+    return [_marked(part, step.name, index in failing) for index, part in enumerate(parts)]
+
+
+def _marked(part: Segment, name: str, failed: bool) -> Segment:
+    if not failed:
+        return part
+    return Segment(part.first, part.last, part.command, name, failed=True, certain=True)
+
+
+def _ending_in_error(parts: list[Segment], anchors: Sequence[Anchor], among: Sequence[int]) -> list[int]:
+    errors = [anchor.number for anchor in anchors if anchor.kind in ("error", "exit")]
+    return [index for index in among if any(parts[index].holds(number) for number in errors)]
+
+
+def _by_name(parts: list[Segment], name: str) -> list[Segment] | None:
+    found = [index for index, part in enumerate(parts) if name and _same_name(part.name, name)]
+    if not found:
+        return None
+    return [_marked(part, name, index in found) for index, part in enumerate(parts)]
+
+
+def _same_name(title: str, name: str) -> bool:
+    return bool(title) and (title == name or title.removeprefix("Run ") == name)
+
+
+def _by_errors(parts: list[Segment], anchors: Sequence[Anchor]) -> list[Segment]:
+    """Without the steps' times: parts that end in an exit code; failing that, that hold a `##[error]`."""
+    exits = [anchor.number for anchor in anchors if anchor.kind == "exit"]
+    errors = [anchor.number for anchor in anchors if anchor.kind == "error"]
+    for numbers in (exits, errors):
+        failing = [part for part in parts if any(part.holds(number) for number in numbers)]
+        if failing:
+            return [_failed(part, numbers) if part in failing else part for part in parts]
+    return parts
+
+
+def _failed(part: Segment, numbers: Sequence[int]) -> Segment:
+    last = max(number for number in numbers if part.holds(number))
+    return Segment(part.first, max(last, part.last), part.command, part.name, failed=True)
+
+
+def _seconds(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,165 @@
+"""Many lines match; one is the cause. Every point that a finding gets is told, so that `--explain` can show it.
+
+Causes go over a tool's summary, that over consequences, those over wrapper lines; what lies in the failing step over
+what does not; what its tool confirmed ("2 failed") over what it took back ("all checks passed"); of equals the first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from classifiers.context import at_work
+from classifiers.findings import finding_of, nearby_of
+from classifiers.joblog import Segment
+from classifiers.model import Category, Finding, JobFacts
+from classifiers.rules import Command, Rule, RuleSet
+from classifiers.scanner import Hit, Scan
+
+ROLE_POINTS = {"cause": 60.0, "summary": 40.0, "consequence": 22.0, "wrapper": 5.0, "clear": 0.0}
+INSIDE, INSIDE_CERTAIN = 20.0, 30.0
+OUTSIDE, OUTSIDE_CERTAIN = -35.0, -60.0
+CONFIRMED, CLEARED = 12.0, -40.0
+RUNNER = 35.0
+COMMAND = 8.0
+MARKED = 4.0
+CLOSE = 8.0
+FREQUENT = 30
+"""Chunks of hits from which on a line of any tool is rather chatter than a cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One finding with the hit it came from."""
+
+    finding: Finding
+    hit: Hit
+    segment: Segment | None
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that matched."""
+        return self.hit.rule
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All findings, best first, and what the failing step is."""
+
+    ranked: tuple[Ranked, ...]
+    failing: Segment | None
+    command: Command | None
+
+    @property
+    def best(self) -> Ranked | None:
+        """The cause, where there is any finding."""
+        return self.ranked[0] if self.ranked else None
+
+
+def rank(scan: Scan, parts: Sequence[Segment], facts: JobFacts, rules: RuleSet) -> Ranking:
+    """Ranks the hits of a scan; `parts` are the job's steps."""
+    failing = next((part for part in parts if part.failed), None)
+    command = at_work(failing, facts, rules)
+    board = _Board(scan, parts, command)
+    hits = [hit for hit in scan.hits if hit.rule.role != "clear" and (not hit.rule.needs or nearby_of(hit))]
+    known = {hit.number for hit in hits if not hit.rule.generic}
+    places = [(hit, _part_of(hit, parts)) for hit in hits if not hit.rule.generic or hit.number not in known]
+    ranked = [Ranked(board.scored(hit, part), hit, part) for hit, part in places]
+    ranked.sort(key=lambda item: (-item.finding.score, item.finding.line))
+    return Ranking(tuple(ranked), failing, command)
+
+
+def _part_of(hit: Hit, parts: Sequence[Segment]) -> Segment | None:
+    return next((part for part in parts if part.holds(hit.number)), None)
+
+
+class _Board:
+    """The points, for one log."""
+
+    def __init__(self, scan: Scan, parts: Sequence[Segment], command: Command | None) -> None:
+        self._scan = scan
+        self._command = command
+        self._known = any(part.failed for part in parts)
+        self._last: dict[tuple[str, int], int] = {}
+        self._summaries: dict[tuple[str, int], int] = {}
+        self._clears: dict[tuple[str, int], int] = {}
+        for hit in scan.hits:
+            self._note(hit, _part_of(hit, parts))
+
+    def _note(self, hit: Hit, part: Segment | None) -> None:
+        key = _key(hit.rule, part)
+        if hit.rule.role == "clear":
+            self._clears[key] = hit.number
+            return
+        self._last[key] = hit.number
+        if hit.rule.role == "summary":
+            self._summaries[key] = hit.number
+
+    def scored(self, hit: Hit, part: Segment | None) -> Finding:
+        points = [(name, value) for name, value in self._points(hit, part) if value]
+        finding = finding_of(hit, self._category(hit.rule))
+        return replace(
+            finding,
+            step=part.name if part else "",
+            score=round(sum(value for _, value in points), 1),
+            reasons=tuple(f"{name} {value:+.0f}" for name, value in points),
+        )
+
+    def _category(self, rule: Rule) -> Category:
+        if rule.category is not None:
+            return rule.category
+        return self._command.category if self._command else Category.BUILD
+
+    def _points(self, hit: Hit, part: Segment | None) -> Iterable[tuple[str, float]]:
+        rule = hit.rule
+        yield rule.role, ROLE_POINTS[rule.role]
+        yield "specific" if rule.weight > 0 else "common", float(rule.weight)
+        yield from self._place(rule, part)
+        key = _key(rule, part)
+        cleared = self._clears.get(key, 0)
+        if cleared > hit.number and self._summaries.get(key, 0) < cleared:
+            yield "its tool succeeded afterwards", CLEARED
+        elif rule.role == "cause" and key in self._summaries and self._summaries[key] >= hit.number:
+            yield "its tool says that it failed", CONFIRMED
+        if self._command is not None and rule.tool == self._command.tool:
+            yield "the step runs this tool", COMMAND
+        if hit.line.startswith(b"##[error]") and rule.role != "wrapper":
+            yield "marked as an error", MARKED
+        yield "near the end of its step", self._closeness(key, part)
+        count = self._scan.counts.get(rule.id, 0)
+        if count > FREQUENT and rule.weight <= 0:
+            yield "frequent", -min(12.0, 3 * math.log2(count / FREQUENT))
+
+    def _place(self, rule: Rule, part: Segment | None) -> Iterable[tuple[str, float]]:
+        if rule.anywhere and rule.role != "wrapper":
+            yield "said by the runner", RUNNER
+        elif part is None or not self._known:
+            return
+        elif part.failed:
+            yield "in the failing step", INSIDE_CERTAIN if part.certain else INSIDE
+        else:
+            yield "outside of the failing step", OUTSIDE_CERTAIN if _certain(part, self._known) else OUTSIDE
+
+    def _closeness(self, key: tuple[str, int], part: Segment | None) -> float:
+        end = part.last if part else self._scan.lines
+        distance = max(0, end - self._last.get(key, end))
+        return round(CLOSE * max(0.0, 1 - math.log10(1 + distance) / 4), 1)
+
+
+def _certain(part: Segment, known: bool) -> bool:
+    return part.certain and known
+
+
+def _key(rule: Rule, part: Segment | None) -> tuple[str, int]:
+    return rule.tool, part.first if part else 0
+
+
+def rivals(ranked: Sequence[Ranked]) -> dict[Category, float]:
+    """The best score of each category: how far ahead the first one is tells how sure we may be."""
+    best: defaultdict[Category, float] = defaultdict(float)
+    for item in ranked:
+        category = item.finding.category
+        best[category] = max(best[category], item.finding.score)
+    return dict(best)

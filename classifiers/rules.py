@@ -1,0 +1,193 @@
+"""Rules are data: packs of TOML become a RuleSet, and a bad pack tells every mistake at once.
+
+A rule says which line it recognises (`pattern`, RE2, searched in one cleaned line), what it reads from it (named
+groups `message`, `file`, `line`, `column`, `code`, as GitHub's problem matchers call them), and what the line is worth:
+
+* `cause`: the thing to mend; * `summary`: a tool's own words that it failed; * `consequence`: a failure that another
+  one explains; * `wrapper`: says only that something failed; * `clear`: a tool's own words that it succeeded.
+
+`category = "context"` leaves the category to the failing step's command. `matches` and `rejects` are the rule's tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+
+from classifiers.engine import Match, Pattern, PatternSet, compile_pattern
+from classifiers.model import Category, Severity
+
+ROLES = ("cause", "summary", "consequence", "wrapper", "clear")
+SOURCES = ("recorded", "documented", "remembered", "own")
+SET_SIZE = 400
+"""Rules in one automaton; larger ones warm up slowly."""
+CONTEXT = "context"
+
+
+class PackError(ValueError):
+    """A pack that cannot be used. `mistakes` has one sentence for each, naming pack, rule and field."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """Where to look for a location that stands on another line: the nearest of `within` lines that matches."""
+
+    pattern: str
+    within: int
+
+    @cached_property
+    def regexp(self) -> Pattern:
+        """The pattern, compiled when it is first needed."""
+        return compile_pattern(self.pattern)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One family of lines of one tool."""
+
+    id: str
+    tool: str
+    category: Category | None
+    """None: the failing step's command decides."""
+    pattern: str
+    role: str = "cause"
+    weight: int = 0
+    """How specific it is, from -30 (any tool prints such lines) to 30 (nothing else can be meant)."""
+    matches: tuple[str, ...] = ()
+    rejects: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    source: str = "remembered"
+    security: bool = False
+    """It reports a vulnerability or a leaked secret."""
+    warning: bool = False
+    """It reports nothing above a warning."""
+    anywhere: bool = False
+    """Counts outside of the failing step too: the runner's own messages."""
+    unless: str = ""
+    """A line that this pattern matches too is not meant."""
+    needs: bool = False
+    """Counts only where one of `after` and `before` is found."""
+    after: Nearby | None = None
+    before: Nearby | None = None
+    lines: tuple[int, int] = (2, 8)
+    """How many lines before and after belong to it in an excerpt."""
+    severity: Severity | None = None
+    own: bool = False
+    """A repository's own rule: changes what is shown, never the identity of the failure."""
+
+    @property
+    def generic(self) -> bool:
+        """Lines that any tool prints: such a rule yields where another one knows the same line."""
+        return self.weight <= -20
+
+    @cached_property
+    def regexp(self) -> Pattern:
+        """The pattern, compiled when a line first needs it."""
+        return compile_pattern(self.pattern)
+
+    @cached_property
+    def exception(self) -> Pattern | None:
+        """What is not meant, compiled."""
+        return compile_pattern(self.unless) if self.unless else None
+
+    def search(self, line: bytes) -> Match | None:
+        """The match in one cleaned line."""
+        match = self.regexp.search(line)
+        if match is None or self.exception is None or not self.exception.search(line):
+            return match
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a command line, a step's or a job's name says about the tool at work."""
+
+    pattern: str
+    tool: str
+    category: Category
+    verify: str = ""
+    """How a person runs it locally, where that is known."""
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules ready to be used, in the order of their packs."""
+
+    rules: tuple[Rule, ...]
+    commands: tuple[Command, ...] = ()
+
+    @cached_property
+    def sets(self) -> tuple[tuple[int, PatternSet], ...]:
+        """(index of the first rule, set) for every part of the rules; built-in and own rules never share one."""
+        return tuple((start, _pattern_set(part)) for start, part in _parts(self.rules))
+
+    @cached_property
+    def command_patterns(self) -> tuple[tuple[Pattern, Command], ...]:
+        """The commands' patterns, compiled."""
+        return tuple((compile_pattern(f"(?i){command.pattern}"), command) for command in self.commands)
+
+    def extended(self, own: Iterable[Rule]) -> RuleSet:
+        """These rules and a repository's own; the built-in sets are shared, not built again."""
+        mine = tuple(own)
+        joined = RuleSet((*self.rules, *mine), self.commands)
+        extra = tuple((len(self.rules) + start, _pattern_set(part)) for start, part in _parts(mine))
+        joined.__dict__["sets"] = (*self.sets, *extra)
+        return joined
+
+
+def _parts(rules: tuple[Rule, ...]) -> Iterable[tuple[int, tuple[Rule, ...]]]:
+    count = -(-len(rules) // SET_SIZE)
+    size = -(-len(rules) // count) if count else 1
+    return ((start, rules[start : start + size]) for start in range(0, len(rules), size))
+
+
+def _pattern_set(rules: tuple[Rule, ...]) -> PatternSet:
+    proven = [rule for rule in rules if rule.matches]
+    if len(proven) == len(rules):
+        return PatternSet([rule.pattern for rule in rules], [_first_line(rule.matches[0]) for rule in rules])
+    return PatternSet([rule.pattern for rule in rules], [])
+
+
+def _first_line(sample: str) -> bytes:
+    return sample.partition("\n")[0].encode()
+
+
+@cache
+def builtin_rules() -> RuleSet:
+    """The rules that come with the program; their tests check them, so loading does not do it again."""
+    from classifiers.pack_reader import PackReader
+
+    folder = resources.files("classifiers").joinpath("packs")
+    packs = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name)
+    return PackReader(thorough=False).load({entry.name: entry.read_text(encoding="utf-8") for entry in packs})
+
+
+def load_packs(texts: Mapping[str, str]) -> RuleSet:
+    """Packs by name (their TOML text) to rules; raises PackError with every mistake of all of them."""
+    from classifiers.pack_reader import PackReader
+
+    return PackReader(thorough=True).load(texts)
+
+
+def own_rule(
+    rule_id: str, category: str, pattern: str, severity: str | None = None, suggestion: str | None = None
+) -> Rule:
+    """One rule of a repository's configuration; raises PackError naming each wrong field."""
+    from classifiers.pack_reader import PackReader
+
+    entry = {
+        "id": rule_id,
+        "tool": "own rule",
+        "category": category,
+        "pattern": pattern,
+        "source": "own",
+        "severity": severity,
+        "suggestions": [suggestion] if suggestion else [],
+    }
+    return PackReader(thorough=True).own(entry)
