@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from bot.facts import ReportedFailure
 from bot.render.markdown import code, link, prose
-from classifiers.model import Severity
+from classifiers.model import Category, Severity
 from storage.model import Failure, Issue, Pattern
 
 _CODE = re.compile(r"^(?:error|warning)?\W{0,2}([A-Z]{1,5}\d{2,5})\b")
@@ -69,7 +69,7 @@ def worst(failures: Iterable[Failure]) -> str:
 
 def name(failure: Failure) -> str:
     """What failed, as a person says it: `ruff F401`, `pytest`, `timeout`. Not Markdown, not yet made safe."""
-    what = failure.tool or failure.category
+    what = failure.tool or ("unknown failure" if failure.category == Category.UNKNOWN else failure.category)
     found = _CODE.match(failure.message)
     return f"{what} {found[1]}" if found else what
 
@@ -145,5 +145,5 @@ def why(failure: Failure) -> str:
     """One sentence on how the verdict came about, as Markdown."""
     reasons = "; ".join(prose(reason.rstrip(".")) for reason in failure.reasons[:5])
     rule = f"rule {code(failure.rule)}" if failure.rule else "no rule matched"
-    sure = f"{round(failure.confidence * 100)}% sure"
-    return f"{rule}, {sure}" + (f": {reasons}" if reasons else "")
+    sure = f", {round(failure.confidence * 100)}% sure" if failure.confidence > 0 else ""
+    return f"{rule}{sure}" + (f": {reasons}" if reasons else "")

@@ -156,7 +156,7 @@ def _by_category(failures: tuple[Failure, ...] | list[Failure]) -> str:
     counted = Counter(failure.category for failure in failures)
     for category, number in counted.most_common():
         members = [failure for failure in failures if failure.category == category]
-        jobs = sorted({failure.job for failure in members})
+        jobs = sorted({failure.job for failure in members}, key=show.natural)
         named = ", ".join(cell(job, limit=40) for job in jobs[:5]) + (f" and {len(jobs) - 5:,} more" * (len(jobs) > 5))
         rows.append(f"| {word(category)} | {word(show.worst(members))} | {number:,} | {named} |")
     return "\n".join(rows)

@@ -28,7 +28,11 @@ def pull_request(report: CommitReport, *, mention: str = "", number: int | None 
     opening = f"**{count(jobs, 'job')} failed** on {commit}" + (
         f", for {count(len(groups), 'reason')}." if jobs > 1 else "."
     )
-    blocks = [_table(report, groups), *[_block(group) for group in groups[:_DETAILED]], notes(report)]
+    blocks = [
+        _table(report, groups),
+        *[_block(group) for group in groups[: _DETAILED if len(groups) <= _DETAILED else 1]],
+        notes(report),
+    ]
     tail = call_to_fix(mention, "please fix the cause above on this branch.")
     return fit(
         f"{first}\n{opening}", [block for block in blocks if block], lambda _: _all(report), tail=tail, limit=BODY_BYTES
