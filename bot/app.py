@@ -57,8 +57,12 @@ class Parts:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, *, clock: Clock = time.time) -> AsyncIterator[Parts]:
+async def assembled(
+    settings: Settings, *, clock: Clock = time.time, inbox_capacity: int = 20_000
+) -> AsyncIterator[Parts]:
     """Everything, opened and wired; the database is migrated, and on SQLite nobody else has it.
+
+    `inbox_capacity` bounds the units of work that wait before new deliveries are refused.
 
     Raises:
         AlreadyRunning: another server or worker has the SQLite file.
@@ -89,7 +93,9 @@ async def assembled(settings: Settings, *, clock: Clock = time.time) -> AsyncIte
             clock=clock,
             lease_seconds=settings.lease_seconds,
         )
-        intake = Intake(Acceptor(database), app_id=services.gateway.app_id, watched=watched, clock=clock)
+        intake = Intake(
+            Acceptor(database, capacity=inbox_capacity), app_id=services.gateway.app_id, watched=watched, clock=clock
+        )
         yield Parts(settings, database, intake, worker, metrics)
 
 

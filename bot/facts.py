@@ -57,6 +57,8 @@ class OutageReport:
     web_url: str
     run: Run
     failures: tuple[Failure, ...]
+    key: str = ""
+    """What the hidden marker carries; the same for as long as the issue lives."""
     kind: str = "outage"
     """`outage`: at once in one run; `gathered`: new failures beyond what an hour may open."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.facts import CommitReport, IssueReport, OutageReport, ReportedFailure
 from storage import failures, issues, patterns, runs
-from storage.model import Failure, Issue, Pattern, Repository
+from storage.model import Failure, Issue, Pattern, Repository, Run
 
 MOST_OCCURRENCES = 20
 
@@ -17,7 +17,8 @@ async def commit_report(
     conn: AsyncConnection, repo: Repository, commit: str, web_url: str, notes: tuple[str, ...] = ()
 ) -> CommitReport:
     """Everything on one head commit, with what this repository's own history knows of each failure."""
-    red = await failures.open_of_commit(conn, repo.id, commit)
+    on_commit = await runs.runs_of_commit(conn, repo.id, commit)
+    red = latest_of_each_job(await failures.open_of_commit(conn, repo.id, commit), on_commit)
     known: dict[str, tuple[Pattern | None, Issue | None]] = {}
     for failure in red:
         if failure.fingerprint not in known:
@@ -29,12 +30,25 @@ async def commit_report(
         repository=repo.full_name,
         web_url=web_url,
         commit=commit,
-        runs=tuple(await runs.runs_of_commit(conn, repo.id, commit)),
+        runs=tuple(on_commit),
         failures=tuple(
             ReportedFailure(failure=f, pattern=known[f.fingerprint][0], issue=known[f.fingerprint][1]) for f in red
         ),
         notes=notes,
     )
+
+
+def latest_of_each_job(red: Sequence[Failure], on_commit: Sequence[Run]) -> list[Failure]:
+    """Without failures of a job that failed again in a later run of the same workflow for the same event.
+
+    A workflow may run on one commit again and again (scheduled, by hand); only its newest failure is news.
+    """
+    events = {run.run_id: run.event for run in on_commit}
+    newest: dict[tuple[int, str, str], int] = {}
+    for failure in red:
+        job = (failure.workflow_id, events.get(failure.run_id, ""), failure.job)
+        newest[job] = max(newest.get(job, 0), failure.run_id)
+    return [f for f in red if newest[f.workflow_id, events.get(f.run_id, ""), f.job] == f.run_id]
 
 
 async def issue_report(
@@ -59,9 +73,12 @@ async def issue_report(
 
 
 async def outage_report(
-    conn: AsyncConnection, repo: Repository, kind: str, fingerprints: tuple[str, ...], web_url: str
+    conn: AsyncConnection, repo: Repository, key: str, fingerprints: tuple[str, ...], *, kind: str, web_url: str
 ) -> OutageReport:
-    """The newest occurrence of each fingerprint of an outage, or of an hour's overflow."""
+    """The newest occurrence of each fingerprint of an outage, or of an hour's overflow.
+
+    `key` is the ledger's, and the issue's hidden marker.
+    """
     newest: list[Failure] = []
     for fingerprint in fingerprints:
         newest += await failures.occurrences(conn, repo.id, fingerprint, 1)
@@ -69,7 +86,7 @@ async def outage_report(
     run = await runs.run(conn, repo.id, last.run_id, last.run_attempt)
     if run is None:
         raise LookupError(f"run {last.run_id} of a stored failure is not stored")
-    return OutageReport(repository=repo.full_name, web_url=web_url, run=run, failures=tuple(newest), kind=kind)
+    return OutageReport(repository=repo.full_name, web_url=web_url, run=run, failures=tuple(newest), key=key, kind=kind)
 
 
 async def recovered_issues(conn: AsyncConnection, repo_id: int) -> tuple[Issue, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from bot.github.client import GitHub
 from bot.github.shapes import CheckRunShape
 from bot.log_reader import LogReader
 from bot.reading import FAILED_JOB, Reading, as_failure
-from classifiers.model import Annotation, JobFacts
+from classifiers.model import Annotation, JobFacts, Location
 from storage.model import Failure, JobResult, Run
 
 MOST_READ = 50
@@ -43,8 +44,17 @@ class SuiteReader:
             annotations=annotations,
         )
         verdict = await self._logs.classify(_text(shape), facts)
+        if verdict.location is None:
+            verdict = replace(verdict, location=_place(annotations))
         at = int(shape.completed_at.timestamp()) if shape.completed_at else run.completed_at
         return as_failure(run, verdict, job_id=shape.id, job=shape.name, url=shape.html_url or "", at=at)
+
+
+def _place(annotations: tuple[Annotation, ...]) -> Location | None:
+    """Where the first failing annotation points; an App's report often has its places there alone."""
+    failing = (a for a in annotations if a.level == "failure" and a.path and a.line)
+    first = next(failing, None)
+    return None if first is None else Location(first.path or "", first.line or 1)
 
 
 async def _text(shape: CheckRunShape) -> AsyncIterator[bytes]:

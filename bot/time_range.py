@@ -24,3 +24,12 @@ def parse(text: str) -> int:
             "for example 30m, 24h, 7d or 2w"
         )
     return seconds
+
+
+AHEAD = 3600
+"""Seconds: GitHub's clock, or ours, may be off; a run that ended just now must not fall out of the window."""
+
+
+def window(seconds: int, now: int) -> tuple[int, int]:
+    """The window of that length up to now, as (since, until) in epoch seconds."""
+    return now - seconds, now + AHEAD

@@ -36,11 +36,12 @@ def health(
 
 
 async def _read(settings: Settings, repo: str | None, time_range: str, seconds: int) -> Health:
+    from bot.time_range import window
     from storage import dashboards, installations
     from storage.database import Database
     from storage.errors import NoDatabase, StorageError
 
-    now = int(time.time())
+    since, until = window(seconds, int(time.time()))
     nothing = Health(
         time_range=time_range,
         repository=repo,
@@ -66,8 +67,8 @@ async def _read(settings: Settings, repo: str | None, time_range: str, seconds: 
                 return nothing
             return await dashboards.health(
                 conn,
-                since=now - seconds,
-                until=now + 60,
+                since=since,
+                until=until,
                 time_range=time_range,
                 repo_id=known.id if known else None,
                 repository=known.full_name if known else None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.commands.spec import Command, CommandContext, Invocation, Option
 from bot.errors import UserError
 from bot.render.health import health_markdown
-from bot.time_range import TimeRangeError, parse
+from bot.time_range import TimeRangeError, parse, window
 from storage import dashboards, installations
 
 if TYPE_CHECKING:
@@ -22,14 +22,15 @@ async def run(context: CommandContext, invocation: Invocation) -> str:
     except TimeRangeError as error:
         raise UserError(f"{error}.") from error
     here = context.repository
+    since, until = window(seconds, context.now)
     async with context.database.read() as connection:
         repo_id, name = here.id, here.full_name
         if "repo" in invocation.options:
             repo_id, name = await _other(connection, context, str(invocation.options["repo"]))
         health = await dashboards.health(
             connection,
-            since=context.now - seconds,
-            until=context.now,
+            since=since,
+            until=until,
             time_range=time_range,
             repo_id=repo_id,
             repository=name,

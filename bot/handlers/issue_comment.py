@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import structlog
 from gidgethub.sansio import Event
 
 from bot.commands.parser import parse as parse_commands
 from bot.commands.registry import COMMANDS, answer
-from bot.commands.spec import CommandContext
+from bot.commands.spec import CommandContext, Invocation
+from bot.errors import Forbidden, Gone, Invalid, NotFound
 from bot.events import IssueCommentEvent, parse
 from bot.github.client import GitHub
 from bot.handlers.repositories import repository_of
@@ -14,6 +16,8 @@ from bot.perform.comments import comment_thing
 from bot.render.markdown import read_marker
 from bot.services import Services
 from storage.model import Repository
+
+log = structlog.get_logger(__name__)
 
 
 async def created(event: Event, services: Services) -> None:
@@ -26,6 +30,20 @@ async def created(event: Event, services: Services) -> None:
         return
     repo = await repository_of(services.database, parsed.repository, parsed.installation)
     github = await services.gateway.client(repo.installation_id)
+    try:
+        await _answer(services, repo, github, parsed, invocations)
+    except (NotFound, Gone, Forbidden, Invalid) as error:
+        # The comment or its issue is gone or locked, or a permission is missing: there is nobody to tell.
+        log.warning("a command could not be answered", reason=str(error))
+
+
+async def _answer(
+    services: Services,
+    repo: Repository,
+    github: GitHub,
+    parsed: IssueCommentEvent,
+    invocations: list[Invocation],
+) -> None:
     comment = parsed.comment.id
     await github.react(repo.full_name, comment, "eyes")
     context = CommandContext(database=services.database, repository=repo, now=int(services.clock()), commands=COMMANDS)

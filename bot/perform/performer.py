@@ -135,7 +135,9 @@ class Performer:
                 newest, text = report.occurrences[0], issue_text.issue(report)
             else:
                 members = tuple(i.fingerprint for i in await issues.all_of_number(conn, repo.id, issue.number))
-                gathered = await reports.outage_report(conn, repo, issue.kind, members, self._web_url)
+                gathered = await reports.outage_report(
+                    conn, repo, issue.effect_key, members, kind=issue.kind, web_url=self._web_url
+                )
                 newest, text = gathered.failures[0], issue_text.outage(gathered)
         try:
             await self._ledger.keep(update_thing(repo, github, issue, text, reopen=action.reopen), force=action.reopen)
@@ -162,7 +164,7 @@ class Performer:
         async with self._database.read() as conn:
             earlier = await issues.members(conn, repo.id, key)
             everything = tuple(dict.fromkeys((*earlier, *action.fingerprints)))
-            report = await reports.outage_report(conn, repo, action.kind, everything, self._web_url)
+            report = await reports.outage_report(conn, repo, key, everything, kind=action.kind, web_url=self._web_url)
             known = await issues.numbers(conn, repo.id)
         thing = issue_thing(
             repo,

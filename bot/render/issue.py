@@ -47,7 +47,9 @@ def outage(report: OutageReport) -> IssueText:
     failures = sorted(report.failures, key=lambda failure: show.severity_rank(failure.severity))
     opening = _outage_opening(report) if report.kind == "outage" else _gathered_opening(report)
     table = "| Severity | Category | Job | Error |\n| --- | --- | --- | --- |"
-    head = f"{marker(report.kind, str(report.run.run_id))}\n{opening}\n\n{_by_category(failures)}\n\n{table}"
+    head = (
+        f"{marker(report.kind, report.key or str(report.run.run_id))}\n{opening}\n\n{_by_category(failures)}\n\n{table}"
+    )
     rows = [_outage_row(failure) for failure in failures]
     body = fit(head, rows, lambda n: f"\nAnd {n:,} more.", limit=BODY_BYTES - 600, separator="\n")
     categories = [category for category, _ in Counter(f.category for f in failures).most_common()]

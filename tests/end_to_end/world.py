@@ -18,6 +18,7 @@ from bot.demo.github.records import CheckRunRecord, IssueRecord, JobRecord, RunR
 from bot.demo.github.server import StandInGitHub
 from bot.demo.github.state import GitHubState
 from bot.demo.webhooks import Delivery, sign
+from storage import inbox_admin
 from tests.openapi import check_request
 
 SECRET = "a webhook secret"
@@ -83,6 +84,24 @@ class World:
         assert await self.send(deliveries.workflow_run(self.state, run, attempt=attempt)) == 202
         assert await self.settled() == {}
 
+    async def send_run(self, run: RunRecord) -> None:
+        """GitHub says that the run completed."""
+        assert await self.send(deliveries.workflow_run(self.state, run)) == 202
+
+    async def hurry(self) -> None:
+        """Once the work was put back: let it be due now, instead of waiting as long as it would."""
+        database = self.parts.database
+        async with asyncio.timeout(30):
+            while True:
+                ticket = database.wakeup.ticket
+                async with database.read() as conn:
+                    waiting = [job for job in await inbox_admin.list_jobs(conn, "waiting", 100) if job.last_error]
+                if waiting:
+                    break
+                await database.wakeup.wait(ticket, 0.1)
+        await database.write(lambda tx: tx.exec_driver_sql("UPDATE jobs SET run_at_ms = 0 WHERE state = 0"))
+        database.wakeup.ring()
+
     def run(self, conclusion: str | None = "failure", **fields: Any) -> RunRecord:
         """A run on the repository's default branch unless told otherwise."""
         return self.state.add_run(REPO, conclusion=conclusion, **fields)
@@ -111,11 +130,13 @@ class World:
 
     def comments(self, number: int) -> list[str]:
         """The bodies of the comments on an issue or pull request, oldest first."""
-        return [c.body for c in self.state.repository(REPO).comments.values() if c.number == number]
+        return [comment.body for comment in self.state.repository(REPO).issues[number].comments]
 
 
 @asynccontextmanager
-async def opened(tmp_path: Path, database_url: str, **overrides: Any) -> AsyncIterator[World]:
+async def opened(
+    tmp_path: Path, database_url: str, *, inbox_capacity: int = 20_000, **overrides: Any
+) -> AsyncIterator[World]:
     """A world with one installed App and the repository octo/app; nothing has happened yet."""
     state = GitHubState()
     record = state.create_app(webhook_secret=SECRET)
@@ -135,7 +156,11 @@ async def opened(tmp_path: Path, database_url: str, **overrides: Any) -> AsyncIt
             **overrides,
         }
         configured = settings.load({k: v for k, v in given.items() if v is not None}, env_file=None)
-        async with app.assembled(configured) as parts, running(parts) as url, aiohttp.ClientSession() as session:
+        async with (
+            app.assembled(configured, inbox_capacity=inbox_capacity) as parts,
+            running(parts) as url,
+            aiohttp.ClientSession() as session,
+        ):
             yield World(github, state, parts, url, session)
 
 
