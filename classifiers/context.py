@@ -1,33 +1,65 @@
-"""What a job's own words (commands, names of steps, jobs and workflows) say about the tool at work."""
+"""What a job's own words (commands, phases, names of steps and jobs) say about the tool at work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
+from classifiers.engine import captures
 from classifiers.joblog import Segment
-from classifiers.model import JobFacts
+from classifiers.model import Category, JobFacts
 from classifiers.rules import Command, RuleSet
+from classifiers.scanner import Hit, Scan
+
+_LOOK_BACK = 12
+"""Phases that are tried before the failing line; further back something else was at work."""
 
 
-def command_of(text: str, rules: RuleSet) -> Command | None:
-    """The first known command in a command line or name. The order of the packs' commands decides."""
-    line = text.encode()[:500]
-    if not line:
-        return None
-    return next((command for pattern, command in rules.command_patterns if pattern.search(line)), None)
+class Context:
+    """Answers, for lines whose rule leaves it open, what was at work when they were printed."""
+
+    def __init__(self, scan: Scan, failing: Segment | None, facts: JobFacts, rules: RuleSet) -> None:
+        self._rules = rules
+        self._known: dict[str, Command | None] = {}
+        self._phases = [hit for hit in scan.hits if hit.rule.role == "phase"]
+        self._summaries = [hit for hit in scan.hits if hit.rule.role == "summary" and hit.rule.category]
+        names = (facts.step, facts.job or scan.job, facts.workflow)
+        here = (failing.command, failing.name) if failing else ()
+        self._step = next(filter(None, map(self.command_of, here)), None)
+        self._named = next(filter(None, map(self.command_of, names)), None)
+
+    @property
+    def command(self) -> Command | None:
+        """The tool of the failing step: by its command, its last phase, or the names of step, job and workflow."""
+        return self._step or self._phase(self._phases) or self._named
+
+    def category(self, hit: Hit, part: Segment | None) -> Category:
+        """What a tool concluded after this line, else the phase before it, else the step's command and names."""
+        later = [found for found in self._summaries if found.number >= hit.number and _inside(found, part)]
+        if later and later[0].rule.category is not None:
+            return later[0].rule.category
+        inside = [phase for phase in self._phases if _inside(phase, part)]
+        before = inside[: bisect_right([phase.number for phase in inside], hit.number)]
+        command = self._phase(before) or self._step or self._named
+        return command.category if command else Category.BUILD
+
+    def command_of(self, text: str) -> Command | None:
+        """The first known command in a command line or name. The order of the packs' commands decides."""
+        if text not in self._known:
+            self._known[text] = self._look_up(text)
+        return self._known[text]
+
+    def _look_up(self, text: str) -> Command | None:
+        line = text.encode()[:400]
+        return next((command for pattern, command in self._rules.command_patterns if pattern.search(line)), None)
+
+    def _phase(self, phases: Sequence[Hit]) -> Command | None:
+        return next(filter(None, map(self.command_of, _texts(phases))), None)
 
 
-def at_work(segment: Segment | None, facts: JobFacts, rules: RuleSet) -> Command | None:
-    """The tool of the failing step: by its command, else by the names of step, job and workflow, in this order."""
-    for text in _texts(segment, facts):
-        found = command_of(text, rules)
-        if found is not None:
-            return found
-    return None
+def _texts(phases: Sequence[Hit]) -> Iterable[str]:
+    return (captures(phase.match).get("command", "") for phase in phases[: -_LOOK_BACK - 1 : -1])
 
 
-def _texts(segment: Segment | None, facts: JobFacts) -> Iterable[str]:
-    if segment is not None:
-        yield segment.command
-        yield segment.name
-    yield from (facts.step, facts.job, facts.workflow)
+def _inside(hit: Hit, part: Segment | None) -> bool:
+    return part is None or part.holds(hit.number)

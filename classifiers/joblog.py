@@ -7,8 +7,9 @@ and the missing borders between steps; a job log is a plain concatenation of its
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from classifiers.model import JobFacts, Step
@@ -63,8 +64,7 @@ class Segment:
 
 
 def strip_stamps(lines: list[bytes]) -> list[bytes]:
-    """The lines without the runner's timestamps and BOMs. Fixed-width slices: regexps cost as much as matching."""
-    lines = [line[3:] if line.startswith(_BOM) else line for line in lines]
+    """The lines without the runner's timestamps. Fixed-width slices: regexps cost as much as matching."""
     return [line[STAMP_LENGTH:] if line[27:28] == b"Z" and line[10:11] == b"T" else line for line in lines]
 
 
@@ -79,11 +79,18 @@ def clean(lines: list[bytes]) -> list[bytes]:
 
     Several states of one terminal line (progress bars) stay in it, separated by CR, the last ones at most.
     """
-    text = b"\n".join(strip_stamps([_cut(line) if len(line) > LINE_LIMIT else line for line in lines]))
+    if max(map(len, lines)) > LINE_LIMIT:
+        lines = [_cut(line) if len(line) > LINE_LIMIT else line for line in lines]
+    text = b"\n".join(lines)
+    if _BOM in text:
+        lines = text.replace(_BOM, b"").split(b"\n")
+    text = b"\n".join(strip_stamps(lines))
     if b"\x1b" in text:
         text = _ANSI.sub(b"", text)
     if b"\x00" in text:
         text = text.replace(b"\x00", b"")
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
     if b"\r" in text:
         text = b"\n".join([_states(line) if b"\r" in line else line for line in text.split(b"\n")])
     if b"\t20" in text or b"Z] " in text or b" | " in text or b"\n20" in text or text.startswith((b"20", b"[")):
@@ -162,7 +169,8 @@ def _by_time(
     if not inside:
         return None
     named = [index for index in inside if _same_name(parts[index].name, step.name)]
-    failing = set(named or _ending_in_error(parts, anchors, inside) or inside)
+    errors = [anchor.number for anchor in anchors if anchor.kind in ("error", "exit")]
+    failing = set(named or [index for index in inside if _within(errors, parts[index])] or inside)
     return [_marked(part, step.name, index in failing) for index, part in enumerate(parts)]
 
 
@@ -172,9 +180,9 @@ def _marked(part: Segment, name: str, failed: bool) -> Segment:
     return Segment(part.first, part.last, part.command, name, failed=True, certain=True)
 
 
-def _ending_in_error(parts: list[Segment], anchors: Sequence[Anchor], among: Sequence[int]) -> list[int]:
-    errors = [anchor.number for anchor in anchors if anchor.kind in ("error", "exit")]
-    return [index for index in among if any(parts[index].holds(number) for number in errors)]
+def _within(numbers: Sequence[int], part: Segment) -> Sequence[int]:
+    """Those of the sorted numbers that lie in a part."""
+    return numbers[bisect_left(numbers, part.first) : bisect_right(numbers, part.last)]
 
 
 def _by_name(parts: list[Segment], name: str) -> list[Segment] | None:
@@ -193,15 +201,10 @@ def _by_errors(parts: list[Segment], anchors: Sequence[Anchor]) -> list[Segment]
     exits = [anchor.number for anchor in anchors if anchor.kind == "exit"]
     errors = [anchor.number for anchor in anchors if anchor.kind == "error"]
     for numbers in (exits, errors):
-        failing = [part for part in parts if any(part.holds(number) for number in numbers)]
-        if failing:
-            return [_failed(part, numbers) if part in failing else part for part in parts]
+        found = [(part, bool(_within(numbers, part))) for part in parts]
+        if any(failed for _, failed in found):
+            return [replace(part, failed=True) if failed else part for part, failed in found]
     return parts
-
-
-def _failed(part: Segment, numbers: Sequence[int]) -> Segment:
-    last = max(number for number in numbers if part.holds(number))
-    return Segment(part.first, max(last, part.last), part.command, part.name, failed=True)
 
 
 def _seconds(moment: datetime) -> str:

@@ -7,18 +7,19 @@ what does not; what its tool confirmed ("2 failed") over what it took back ("all
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from classifiers.context import at_work
+from classifiers.context import Context
 from classifiers.findings import finding_of, nearby_of
 from classifiers.joblog import Segment
 from classifiers.model import Category, Finding, JobFacts
-from classifiers.rules import Command, Rule, RuleSet
+from classifiers.rules import SILENT, Command, Rule, RuleSet
 from classifiers.scanner import Hit, Scan
 
-ROLE_POINTS = {"cause": 60.0, "summary": 40.0, "consequence": 22.0, "wrapper": 5.0, "clear": 0.0}
+ROLE_POINTS = {"cause": 60.0, "summary": 40.0, "consequence": 22.0, "wrapper": 5.0}
 INSIDE, INSIDE_CERTAIN = 20.0, 30.0
 OUTSIDE, OUTSIDE_CERTAIN = -35.0, -60.0
 CONFIRMED, CLEARED = 12.0, -40.0
@@ -61,26 +62,28 @@ class Ranking:
 def rank(scan: Scan, parts: Sequence[Segment], facts: JobFacts, rules: RuleSet) -> Ranking:
     """Ranks the hits of a scan; `parts` are the job's steps."""
     failing = next((part for part in parts if part.failed), None)
-    command = at_work(failing, facts, rules)
-    board = _Board(scan, parts, command)
-    hits = [hit for hit in scan.hits if hit.rule.role != "clear" and (not hit.rule.needs or nearby_of(hit))]
+    context = Context(scan, failing, facts, rules)
+    board = _Board(scan, parts, context)
+    hits = [hit for hit in scan.hits if hit.rule.role not in SILENT and (not hit.rule.needs or nearby_of(hit))]
     known = {hit.number for hit in hits if not hit.rule.generic}
     places = [(hit, _part_of(hit, parts)) for hit in hits if not hit.rule.generic or hit.number not in known]
     ranked = [Ranked(board.scored(hit, part), hit, part) for hit, part in places]
     ranked.sort(key=lambda item: (-item.finding.score, item.finding.line))
-    return Ranking(tuple(ranked), failing, command)
+    return Ranking(tuple(ranked), failing, context.command)
 
 
 def _part_of(hit: Hit, parts: Sequence[Segment]) -> Segment | None:
-    return next((part for part in parts if part.holds(hit.number)), None)
+    index = bisect_right(parts, hit.number, key=lambda part: part.first) - 1
+    return parts[index] if index >= 0 and parts[index].holds(hit.number) else None
 
 
 class _Board:
     """The points, for one log."""
 
-    def __init__(self, scan: Scan, parts: Sequence[Segment], command: Command | None) -> None:
+    def __init__(self, scan: Scan, parts: Sequence[Segment], context: Context) -> None:
         self._scan = scan
-        self._command = command
+        self._context = context
+        self._command = context.command
         self._known = any(part.failed for part in parts)
         self._last: dict[tuple[str, int], int] = {}
         self._summaries: dict[tuple[str, int], int] = {}
@@ -92,6 +95,7 @@ class _Board:
         key = _key(hit.rule, part)
         if hit.rule.role == "clear":
             self._clears[key] = hit.number
+        if hit.rule.role in SILENT:
             return
         self._last[key] = hit.number
         if hit.rule.role == "summary":
@@ -99,18 +103,13 @@ class _Board:
 
     def scored(self, hit: Hit, part: Segment | None) -> Finding:
         points = [(name, value) for name, value in self._points(hit, part) if value]
-        finding = finding_of(hit, self._category(hit.rule))
+        finding = finding_of(hit, hit.rule.category or self._context.category(hit, part))
         return replace(
             finding,
             step=part.name if part else "",
             score=round(sum(value for _, value in points), 1),
             reasons=tuple(f"{name} {value:+.0f}" for name, value in points),
         )
-
-    def _category(self, rule: Rule) -> Category:
-        if rule.category is not None:
-            return rule.category
-        return self._command.category if self._command else Category.BUILD
 
     def _points(self, hit: Hit, part: Segment | None) -> Iterable[tuple[str, float]]:
         rule = hit.rule

@@ -4,7 +4,8 @@ A rule says which line it recognises (`pattern`, RE2, searched in one cleaned li
 groups `message`, `file`, `line`, `column`, `code`, as GitHub's problem matchers call them), and what the line is worth:
 
 * `cause`: the thing to mend; * `summary`: a tool's own words that it failed; * `consequence`: a failure that another
-  one explains; * `wrapper`: says only that something failed; * `clear`: a tool's own words that it succeeded.
+  one explains; * `wrapper`: says only that something failed; * `clear`: a tool's own words that it succeeded;
+* `phase`: what runs from here on (named group `command`).
 
 `category = "context"` leaves the category to the failing step's command. `matches` and `rejects` are the rule's tests.
 """
@@ -19,7 +20,9 @@ from importlib import resources
 from classifiers.engine import Match, Pattern, PatternSet, compile_pattern
 from classifiers.model import Category, Severity
 
-ROLES = ("cause", "summary", "consequence", "wrapper", "clear")
+ROLES = ("cause", "summary", "consequence", "wrapper", "clear", "phase")
+SILENT = ("clear", "phase")
+"""Roles of lines that tell something about other lines and are no findings themselves."""
 SOURCES = ("recorded", "documented", "remembered", "own")
 SET_SIZE = 400
 """Rules in one automaton; larger ones warm up slowly."""

@@ -25,7 +25,7 @@ FIRST_HITS, LAST_HITS = 30, 15
 """Chunks of one rule that are confirmed at once, and those at the end of a step that are confirmed afterwards."""
 MAX_HITS = 4000
 MAX_STEPS = 48
-MAX_ANCHORS = 2000
+MAX_ANCHORS = 1000
 ECHO_LIMIT = 400
 """Longest script echo in lines; a group that never ends is a cut log."""
 TAIL = 160
@@ -67,6 +67,8 @@ class Scan:
     tail: Window = Window(1, ())
     lines: int = 0
     size: int = 0
+    job: str = ""
+    """The job's name as the runner prints it; the caller's own facts go over it."""
 
 
 _ANCHORS: tuple[tuple[bytes, str], ...] = (
@@ -76,9 +78,10 @@ _ANCHORS: tuple[tuple[bytes, str], ...] = (
     (b"##[error]", "error"),
     (b"Post job cleanup.", "post"),
     (b"Cleaning up orphan processes", "end"),
+    (b"Complete job name: ", "job"),
 )
 _BORDERS = tuple(text for text, kind in _ANCHORS if kind in ("run", "post", "end"))
-_SIGNS = (b"##[", b"Post job cleanup.", b"Cleaning up orphan processes")
+_FIRST = (b"##[", b"Post job", b"Cleaning up", b"Complete job")
 
 
 @dataclass(slots=True)
@@ -101,18 +104,27 @@ class _Block:
         lines = self.lines[index : index + count]
         place = index - self.offset
         raw = self.raw[max(0, place - BEFORE) : place + count]
-        return _Chunk(self.first + index, lines, self.window(index, count), raw)
+        return _Chunk(self.first + index, lines, raw, self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Chunk:
     """About 1 KB of lines in which some rules may match. `first` is the number of its first line."""
 
     first: int
     lines: list[bytes]
-    window: Window
     raw: list[bytes]
     """Raw lines up to the last of `lines`, for their timestamps."""
+    block: _Block | None
+    surroundings: Window | None = None
+
+    @property
+    def window(self) -> Window:
+        """The lines around; made when a hit or a wait needs it, because it lets go of the block."""
+        if self.surroundings is None and self.block is not None:
+            self.surroundings = self.block.window(self.first - self.block.first, len(self.lines))
+            self.block = None
+        return self.surroundings or Window(self.first, ())
 
     def stamp(self, place: int) -> str:
         """Of the line or the nearest before it: a message of several lines has one stamp."""
@@ -127,7 +139,7 @@ class _Chunk:
         borders = [place for place, line in enumerate(self.lines) if place and line.startswith(_BORDERS)]
         for start, end in pairwise((0, *borders, len(self.lines))):
             raw = self.raw[: len(self.raw) - (len(self.lines) - end)]
-            yield _Chunk(self.first + start, self.lines[start:end], self.window, raw)
+            yield _Chunk(self.first + start, self.lines[start:end], raw, self.block)
 
 
 class Scanner:
@@ -195,13 +207,13 @@ class Scanner:
             end = text.find(b"\n", position + CHUNK)
             part = text[position:end] if end >= 0 else text[position:]
             count = part.count(b"\n") + 1
-            signs = any(sign in part for sign in _SIGNS)
+            signs = b"##[" in part or b"Post job" in part or b"Cleaning up" in part or b"Complete job" in part
             rules = self._candidates(part) if signs or not found.skipping else []
             if rules or signs:
                 for chunk in block.chunk(index, count).divided():
                     found.take(chunk, rules, signs=signs)
-            elif found.echo:
-                found.echo -= count
+            else:
+                found.echo = max(0, found.echo - count)
             position += len(part) + 1
             index += count
 
@@ -221,6 +233,7 @@ class _Found:
         self.echo = 0
         """Lines of script echo that may still come; 0 outside of it."""
         self._post = False
+        self._job = ""
         self._steps = 0
         self._tries: Counter[int] = Counter()
         self._late: dict[int, deque[_Chunk]] = {}
@@ -242,6 +255,7 @@ class _Found:
         now = [index for index in candidates if self._at_once(index)]
         for index in set(candidates) - set(now):
             if not self.echo:
+                chunk.window  # noqa: B018 - lets go of the block
                 self._late.setdefault(index, deque(maxlen=LAST_HITS)).append(chunk)
         for place, line in enumerate(chunk.lines):
             if signs and place:
@@ -259,7 +273,7 @@ class _Found:
         hits = {(hit.number, hit.rule.id): hit for hit in self._hits}
         counts = {self._rules[index].id: count for index, count in self._counts.items()}
         ordered = tuple(sorted(hits.values(), key=lambda hit: hit.number))
-        return Scan(ordered, tuple(anchors), counts, head, tail, lines, size)
+        return Scan(ordered, tuple(anchors), counts, head, tail, lines, size, self._job)
 
     def _at_once(self, index: int) -> bool:
         self._counts[index] += 1
@@ -278,25 +292,26 @@ class _Found:
         return False
 
     def _follow(self, chunk: _Chunk, place: int, line: bytes) -> None:
-        kind = next((kind for text, kind in _ANCHORS if line.startswith(text)), "")
-        if not kind:
+        if not line.startswith(_FIRST):
             return
+        kind = next((kind for text, kind in _ANCHORS if line.startswith(text)), "")
+        number = chunk.first + place
         if kind == "endgroup":
             self.echo = 0
-            return
-        text = line.decode("utf-8", "replace").removeprefix("##[group]Run ").removeprefix("##[error]")
-        anchor = Anchor(kind, chunk.first + place, text[:300], chunk.stamp(place))
-        if kind in ("error", "exit"):
+        elif kind in ("error", "exit"):
             kept = self._errors if len(self._errors) < MAX_ANCHORS else self._last_errors
-            kept.append(anchor)
-            return
-        self._border(anchor)
+            kept.append(Anchor(kind, number, ""))
+        elif kind == "job":
+            self._job = line.decode("utf-8", "replace").removeprefix("Complete job name: ").strip()
+        elif kind:
+            self._post = self._post or kind == "post"
+            self.echo = ECHO_LIMIT if kind == "run" else 0
+            if len(self._borders) < MAX_ANCHORS:
+                text = line.decode("utf-8", "replace").removeprefix("##[group]Run ")
+                self._border(Anchor(kind, number, text[:300], chunk.stamp(place)))
 
     def _border(self, anchor: Anchor) -> None:
-        if len(self._borders) < MAX_ANCHORS:
-            self._borders.append(anchor)
-        self._post = self._post or anchor.kind == "post"
-        self.echo = ECHO_LIMIT if anchor.kind == "run" else 0
+        self._borders.append(anchor)
         self._end_step(last=False)
         inside = self._bounds is not None and self._bounds[0] <= anchor.stamp <= self._bounds[1]
         self._steps += 1
