@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -206,6 +207,35 @@ async def test_a_pooler_in_transaction_mode_is_served_without_prepared_statement
 
     assert await pooled.write(prepared) == 0
     await pooled.close()
+
+
+async def test_a_server_that_drops_its_connections_is_unavailable_and_then_used_again(database: Database) -> None:
+    if database.dialect == "sqlite":
+        pytest.skip("SQLite has no connection to lose")
+
+    async def lose(tx: AsyncConnection) -> None:
+        await tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        await tx.execute(text("SELECT 1"))
+
+    for _ in range(3):
+        with pytest.raises(DatabaseUnavailable):
+            await database.write(lose)
+    await _add(database, 1)
+    assert await _known(database) == ["a1"]
+
+
+async def test_a_file_that_another_program_locks_is_unavailable(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path / 'pipeline.db'}")
+    await database.migrate()
+    await database.write(lambda tx: tx.exec_driver_sql("PRAGMA busy_timeout=10"))
+    other = sqlite3.connect(tmp_path / "pipeline.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseUnavailable, match="locked"):
+        await _add(database, 1)
+    other.close()
+    await _add(database, 1)
+    assert await _known(database) == ["a1"]
+    await database.close()
 
 
 async def test_a_transaction_inside_a_transaction_is_refused_where_it_would_wait_for_itself(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,16 @@ async def test_a_renamed_repository_keeps_its_history_under_the_new_name(databas
     assert (await stored(database, 1)).repository == "acme/store"
 
 
+async def test_reports_of_one_run_at_the_same_time_agree_on_the_latest_attempt(database: Database) -> None:
+    told = [make_run(1, attempt, conclusion, commit="c") for attempt in (1, 2, 3) for conclusion in (None, "failure")]
+    writes = (database.write(lambda tx, run=run: runs.record(tx, run)) for run in told * 2)  # type: ignore[misc]
+    changed = await asyncio.gather(*writes)
+    assert 3 <= sum(changed) <= 6
+    async with database.read() as conn:
+        (latest,) = await runs.runs_of_commit(conn, REPO, "c")
+    assert (latest.run_attempt, latest.conclusion) == (3, "failure")
+
+
 # Streaks
 
 
@@ -203,8 +214,30 @@ async def test_a_later_attempt_of_the_same_run_resolves(database: Database) -> N
 async def test_a_suite_that_turns_green_under_its_own_id_resolves(database: Database) -> None:
     await red(database, 1)
     rerun = make_run(1, conclusion="success", completed_at=START + 9000)
-    await learn(database, rerun)
+    await learn(database, rerun, green=("lint",))
     assert (await stored(database, 1)).resolved_at == START + 9000
+
+
+async def test_a_suite_that_turns_red_again_opens_what_it_had_resolved(database: Database) -> None:
+    await red(database, 1)
+    await learn(database, make_run(2, conclusion="success"))
+    await learn(database, make_run(2, conclusion="failure", completed_at=START + 9000))
+    assert (await stored(database, 1)).resolved_at is None
+
+
+async def test_an_earlier_attempt_that_is_learnt_late_moves_the_recovery(database: Database) -> None:
+    await red(database, 1)
+    await green(database, 2, 2)
+    await green(database, 2, 1)
+    assert (await stored(database, 1)).resolved_at == make_run(2, 1).completed_at
+
+
+async def test_a_run_whose_branch_is_learnt_late_joins_the_history_of_its_branch(database: Database) -> None:
+    await red(database, 1, branch="")
+    await learn(database, make_run(2, conclusion="success", branch=""))
+    assert (await stored(database, 1)).resolved_at is not None
+    await green(database, 2)
+    assert (await stored(database, 1)).resolved_at is None
 
 
 async def test_a_green_run_of_a_fork_resolves_nothing_of_ours(database: Database) -> None:
