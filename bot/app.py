@@ -83,7 +83,7 @@ async def assembled(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), auto_decompress=True)
         )
         metrics = Metrics()
-        logs = LogReader(children=1)
+        logs = LogReader()
         stack.push_async_callback(logs.close)
         services = _services(settings, database, session, logs, metrics, clock)
         worker = Worker(
