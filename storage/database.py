@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_POOL = 10
+_POOL = 5
+"""Connections kept, and as many more under load: small databases of platforms allow 20 for all processes."""
 
 
 class Database:
@@ -91,12 +92,15 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A read-only transaction that sees one state of the database. Keep it short: it holds up cleaning."""
-        with _translated():
-            async with self._reading.connect() as connection:
+        async with AsyncExitStack() as stack:
+            with _translated():
+                connection = await stack.enter_async_context(self._reading.connect())
                 if self.dialect == "postgresql":
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                async with connection.begin():
-                    yield connection
+                await stack.enter_async_context(connection.begin())
+            # What the caller does besides may fail by itself: only the driver's errors are the database's here.
+            with _translated(but=(OSError, TimeoutError)):
+                yield connection
 
     async def migrate(self) -> None:
         """Brings the tables up to this version; several processes may do so at once."""
@@ -165,9 +169,11 @@ def _postgres_engine(location: PostgresServer) -> AsyncEngine:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     try:
         yield
+    except but:
+        raise
     except Exception as error:
         if is_unavailable(error):
             raise DatabaseUnavailable(f"the database cannot be used now: {_first_line(error)}") from error

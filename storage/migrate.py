@@ -9,7 +9,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import text
+
+from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -41,7 +44,12 @@ def _config() -> Config:
 def _upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StorageError(
+            f"the database was set up by a newer version ({error}): run that version or restore a backup"
+        ) from error
 
 
 def _revision(connection: Connection) -> str | None:

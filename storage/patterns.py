@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, func, or_, select
 
+from storage.advisory import one_at_a_time
 from storage.model import Pattern, Repository
 from storage.rows import build, columns_of, insert_into
 from storage.tables import NO, failure_patterns, pipeline_failures, repositories
@@ -27,6 +28,8 @@ async def refresh(tx: AsyncConnection, installation_id: int, fingerprints: Colle
     somebody muted it.
     """
     for fingerprint in sorted(set(fingerprints)):
+        # Another repository's transaction may be about to add to it: count after it has committed.
+        await one_at_a_time(tx, f"pattern:{installation_id}:{fingerprint}")
         facts = await _facts(tx, installation_id, fingerprint)
         if facts is None:
             forgotten = delete(failure_patterns).where(

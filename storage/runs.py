@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, select, text, update
+from sqlalchemy import and_, exists, func, select, update
 
+from storage.advisory import one_at_a_time
 from storage.merging import COUNTED, merge
 from storage.model import JobResult, Run
 from storage.rows import build, columns_of, insert_into, names_of, values_of
@@ -25,7 +26,8 @@ async def record(tx: AsyncConnection, run: Run) -> bool:
 
     Order and repetition do not matter: a completed attempt stays completed, and facts learnt later are added.
     """
-    await _one_at_a_time(tx, run)
+    # Two reports of one run at once would both find no row, or both call their attempt the latest.
+    await one_at_a_time(tx, f"run:{run.repo_id}:{run.run_id}")
     key = and_(_attempt_of(run), _runs.run_attempt == run.run_attempt)
     row = (await tx.execute(select(*columns_of(pipeline_runs, Run)).where(key))).first()
     if row is None:
@@ -109,12 +111,6 @@ async def _add(tx: AsyncConnection, run: Run) -> None:
     if latest:
         earlier = and_(_attempt_of(run), _runs.run_attempt < run.run_attempt)
         await tx.execute(update(pipeline_runs).where(earlier).values(latest=False))
-
-
-async def _one_at_a_time(tx: AsyncConnection, run: Run) -> None:
-    """Two reports of one run at once would both find no row, or both call their attempt the latest."""
-    if tx.dialect.name == "postgresql":
-        await tx.execute(text("SELECT pg_advisory_xact_lock(:run)"), {"run": run.run_id})
 
 
 def _attempt_of(run: Run) -> ColumnElement[bool]:

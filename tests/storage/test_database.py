@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from storage import installations
 from storage.database import Database
 from storage.errors import DatabaseUnavailable, NoDatabase, StorageError
+from storage.locations import PostgresServer, parse_url
 from storage.lock import AlreadyRunning, SoleProcess
 from storage.model import Installation
 from storage.tables import installations as table
@@ -222,6 +223,34 @@ async def test_a_server_that_drops_its_connections_is_unavailable_and_then_used_
             await database.write(lose)
     await _add(database, 1)
     assert await _known(database) == ["a1"]
+
+
+async def test_what_a_reader_does_besides_is_not_blamed_on_the_database(database: Database) -> None:
+    with pytest.raises(ConnectionResetError):
+        async with database.read():
+            raise ConnectionResetError("another server's")
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
+    await database.write(lambda tx: tx.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    with pytest.raises(StorageError, match="newer version"):
+        await database.migrate()
+
+
+@pytest.mark.parametrize(
+    ("given", "query"),
+    [
+        ("postgres://u:p%40ss@h:5433/n?sslmode=require&application_name=x", {"ssl": "require"}),
+        ("postgresql://u:p%40ss@h:5433/n?pool_mode=transaction", {}),
+    ],
+)
+def test_urls_as_platforms_set_them_are_understood(given: str, query: dict[str, str]) -> None:
+    location = parse_url(given)
+    assert isinstance(location, PostgresServer)
+    url = location.url
+    assert (url.drivername, url.password, url.host, url.port) == ("postgresql+asyncpg", "p@ss", "h", 5433)
+    assert dict(url.query) == query
+    assert location.pooled == ("pool_mode" in given)
 
 
 async def test_a_file_that_another_program_locks_is_unavailable(tmp_path: Path) -> None:

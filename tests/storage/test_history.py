@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
 from storage import effects, failures, history, installations, issues, patterns, runs
 from storage.dashboards import health
@@ -14,6 +15,8 @@ from storage.model import Issue, Repository
 from tests.storage.facts import REPO, START, make_failure, make_job, make_run
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from storage.database import Database
     from storage.history import Learnt
     from storage.model import Failure, Health, Run
@@ -350,6 +353,15 @@ async def test_a_pattern_counts_a_job_of_a_run_once_over_its_attempts(database: 
     assert (found.first_seen, found.last_seen) == (make_run(1).completed_at, other.completed_at)
 
 
+async def test_repositories_that_fail_at_the_same_time_are_all_counted(database: Database) -> None:
+    told = [make_run(number, repo_id=200 + number, repository=f"acme/r{number}") for number in range(1, 9)]
+    await asyncio.gather(*(learn(database, run, make_failure(run)) for run in told))
+    async with database.read() as conn:
+        found = await patterns.pattern(conn, 1, "f1")
+    assert found is not None
+    assert (found.count, len(found.repositories)) == (8, 8)
+
+
 async def test_another_reading_of_a_log_takes_the_failure_out_of_the_old_pattern(database: Database) -> None:
     await red(database, 1)
     await red(database, 1, fingerprint="f2")
@@ -445,13 +457,19 @@ async def test_health_has_a_word_for_the_rate(database: Database, good: int, bad
     assert (await measure(database)).health_score == word
 
 
-async def test_health_of_a_repository_is_read_from_its_covering_index(database: Database) -> None:
+async def test_health_is_read_from_covering_indices(database: Database) -> None:
     if database.dialect != "sqlite":
         pytest.skip("PostgreSQL plans an empty table without any index")
+
+    async def explain(conn: AsyncConnection, **narrowed: object) -> str:
+        asked: list[tuple[object, ...]] = []
+        assert conn.sync_connection is not None
+        event.listen(conn.sync_connection, "before_cursor_execute", lambda *call: asked.append(call))
+        await health(conn, since=1, until=2, time_range="24h", **narrowed)  # type: ignore[arg-type]
+        _, _, statement, values, *_ = asked[0]
+        return str((await conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all())  # type: ignore[arg-type]
+
     async with database.read() as conn:
-        plan = await conn.exec_driver_sql(
-            "EXPLAIN QUERY PLAN SELECT count(*), avg(completed_at - started_at) FROM pipeline_runs"
-            " WHERE latest = 1 AND repo_id = 1 AND completed_at >= 1 AND completed_at < 2"
-            " AND conclusion IN ('success', 'failure')"
-        )
-        assert "COVERING INDEX ix_runs_repo_window" in str(plan.all())
+        assert "COVERING INDEX ix_runs_repo_window" in await explain(conn, repo_id=1)
+    async with database.read() as conn:
+        assert "COVERING INDEX ix_runs_installation_window" in await explain(conn, installation_id=1)
