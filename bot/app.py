@@ -29,6 +29,7 @@ from bot.services import Services
 from bot.settings import Settings
 from bot.suite_reading import SuiteReader
 from bot.token_config import watched_repositories
+from bot.upkeep import Upkeep
 from bot.web import WebhookHandler, WebhookRules
 from bot.worker import Worker
 from storage import inbox, inbox_admin
@@ -53,6 +54,7 @@ class Parts:
     database: Database
     intake: Intake
     worker: Worker
+    upkeep: Upkeep
     metrics: Metrics
 
 
@@ -96,7 +98,13 @@ async def assembled(
         intake = Intake(
             Acceptor(database, capacity=inbox_capacity), app_id=services.gateway.app_id, watched=watched, clock=clock
         )
-        yield Parts(settings, database, intake, worker, metrics)
+        upkeep = Upkeep(
+            database,
+            clock=clock,
+            retention_days=settings.retention_days,
+            excerpt_days=settings.excerpt_days,
+        )
+        yield Parts(settings, database, intake, worker, upkeep, metrics)
 
 
 def _services(
@@ -144,9 +152,13 @@ async def run(
         if with_web:
             on_listening(await _listen(stack, parts, with_worker=with_worker, clock=clock))
         working = asyncio.create_task(parts.worker.run()) if with_worker else None
+        upkeep = asyncio.create_task(parts.upkeep.run()) if with_worker else None
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait([task for task in (working, waiting) if task is not None], return_when="FIRST_COMPLETED")
         waiting.cancel()
+        if upkeep is not None:
+            upkeep.cancel()
+            await asyncio.gather(upkeep, return_exceptions=True)
         if working is not None:
             parts.worker.stop()
             await working

@@ -1,0 +1,47 @@
+"""What is done by the clock rather than by a delivery; each task once, however many workers there are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from storage import retention, schedules
+from storage.database import Database
+from storage.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 60.0
+DAILY = 86_400
+
+
+class Upkeep:
+    """Looks once a minute whether a task is due, and does it."""
+
+    def __init__(
+        self, database: Database, *, clock: Callable[[], float], retention_days: int, excerpt_days: int
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._retention_days = retention_days
+        self._excerpt_days = excerpt_days
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.once()
+            except DatabaseUnavailable as error:
+                log.warning("upkeep waits for the database", reason=str(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def once(self) -> None:
+        """Do what is due now."""
+        now = int(self._clock())
+        if await self._database.write(lambda tx: schedules.due(tx, "prune", now, DAILY)):
+            gone = await retention.prune(
+                self._database, now, retention_days=self._retention_days, excerpt_days=self._excerpt_days
+            )
+            log.info("old rows forgotten", runs=gone.runs, failures=gone.failures, deliveries=gone.deliveries)
