@@ -78,9 +78,22 @@ def _trim_end(part: list[_Piece]) -> None:
             _trim_end(other)
 
 
+def _drop_weak_start(part: list[_Piece]) -> None:
+    """`^\\s*\\S.*X` finds what `X` finds: whatever stands before a wildcard and tells nothing is left out."""
+    for index, (piece, quantifier) in enumerate(part[:-1]):
+        if piece == "." and quantifier.startswith(("*", "+")):
+            del part[: index + 1]
+            return
+        if piece not in ("^", "\\s", "\\S") and not quantifier.startswith(("*", "?", "{0,")):
+            return
+
+
 def _trim_start(part: list[_Piece]) -> None:
-    while len(part) > 1 and part[0] == (".", "*"):
+    _drop_weak_start(part)
+    while len(part) > 1 and part[0][0] not in ("^", "$", "\\b") and part[0][1].startswith(("*", "?", "{0,")):
         part.pop(0)
+    if part and part[0][1].startswith("+"):
+        part[0] = (part[0][0], "")
     if part and not part[0][1] and isinstance(part[0][0], _Group):
         for other in part[0][0].alternatives:
             _trim_start(other)

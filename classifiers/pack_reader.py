@@ -20,7 +20,7 @@ _NEARBY = frozenset({"after", "before"})
 _DEFAULTS = frozenset({"tool", "category", "source", "suggestions", "role"})
 _RULE_FIELDS = _TEXT | _LISTS | _FLAGS | _NEARBY | {"weight", "lines"}
 _PLAIN = ("id", "tool", "pattern", "role", "weight", "source", "unless", *_FLAGS)
-_COMMAND_FIELDS = frozenset({"pattern", "tool", "category", "verify"})
+_COMMAND_FIELDS = frozenset({"pattern", "tool", "category", "verify", "weak"})
 
 
 class PackReader:
@@ -87,7 +87,8 @@ class PackReader:
             self._mistakes.extend(f"{where}: {text}" for text in mistakes)
             return
         category = Category(entry["category"])
-        self._commands.append(Command(entry["pattern"], entry["tool"], category, entry.get("verify", "")))
+        optional = {key: entry[key] for key in ("verify", "weak") if key in entry}
+        self._commands.append(Command(entry["pattern"], entry["tool"], category, **optional))
 
     @staticmethod
     def _pattern_mistakes(values: Mapping[str, Any]) -> Iterable[str]:

@@ -116,6 +116,8 @@ class Command:
     category: Category
     verify: str = ""
     """How a person runs it locally, where that is known."""
+    weak: bool = False
+    """A word that many kinds of work use (`make`, `docker`): other signs go before it."""
 
 
 @dataclass(frozen=True)
