@@ -217,7 +217,7 @@ async def test_a_later_attempt_of_the_same_run_resolves(database: Database) -> N
 async def test_a_suite_that_turns_green_under_its_own_id_resolves(database: Database) -> None:
     await red(database, 1)
     rerun = make_run(1, conclusion="success", completed_at=START + 9000)
-    await learn(database, rerun, green=("lint",))
+    await learn(database, rerun, green=("test",))
     assert (await stored(database, 1)).resolved_at == START + 9000
 
 
