@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from classifiers.confidence import confidence_of
+from classifiers.confidence import BY_COMMAND, CERTAIN_OF_NOTHING, confidence_of
 from classifiers.engine import captures
 from classifiers.evidence import Evidence, evidence_of, joined
 from classifiers.excerpt import excerpt_of, tail_of
@@ -124,13 +124,18 @@ class _Case:
             said = "The job never started: it has no steps and no log."
             return Category.INFRASTRUCTURE, message or said, 0.6, (said,)
         if wrapper is not None and wrapper.rule.category not in (None, Category.UNKNOWN):
-            return wrapper.finding.category, message, 0.5, ("Only this line says how it ended.",)
+            return wrapper.finding.category, message, BY_COMMAND, ("Only this line says how it ended.",)
         command = self.ranking.command
         cancelled = self.facts.conclusion == "cancelled" or "canceled" in message
         if command is not None and not cancelled and (wrapper is not None or self.facts.steps):
             reason = f"Nothing in the log says why; the failing step runs {command.tool}."
-            return command.category, message or "The step failed without saying why", 0.5, (reason,)
-        return Category.UNKNOWN, message or "Nothing in the log says what went wrong", 0.3, ("No rule knows a cause.",)
+            return command.category, message or "The step failed without saying why", BY_COMMAND, (reason,)
+        return (
+            Category.UNKNOWN,
+            message or "Nothing in the log says what went wrong",
+            CERTAIN_OF_NOTHING,
+            ("No rule knows a cause.",),
+        )
 
     def _ran_into_limit(self) -> bool:
         """A job that was cancelled after a round limit: GitHub concludes time-outs as `cancelled`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from classifiers.engine import captures
@@ -14,6 +14,9 @@ from classifiers.scanner import Hit, Scan
 _LOOK_BACK = 12
 """Phases that are tried before the failing line; further back something else was at work."""
 
+_CLOSE = 15
+"""Lines within which a target that is said to have failed is the one that printed the line."""
+
 
 class Context:
     """Answers, for lines whose rule leaves it open, what was at work when they were printed."""
@@ -23,6 +26,7 @@ class Context:
         self._known: dict[str, Command | None] = {}
         self._phases = [hit for hit in scan.hits if hit.rule.role == "phase"]
         self._summaries = [hit for hit in scan.hits if hit.rule.role == "summary" and hit.rule.category]
+        self._failed = [hit for hit in scan.hits if hit.rule.role in ("consequence", "wrapper")]
         names = (facts.step, facts.job or scan.job, facts.workflow)
         here = (failing.command, failing.name) if failing else ()
         self._step = self._strong(here)
@@ -36,12 +40,29 @@ class Context:
 
     def category(self, hit: Hit, part: Segment | None) -> Category:
         """What a tool concluded after this line, else what ran when it was printed, else what the line speaks of."""
-        later = [found for found in self._summaries if found.number >= hit.number and _inside(found, part)]
-        if later and later[0].rule.category is not None:
-            return later[0].rule.category
+        found = self._concluded(hit, part) or self._at_work(hit, part)
+        if hit.rule.credentials:
+            return Category.DEPLOYMENT if found is Category.DEPLOYMENT else Category.INFRASTRUCTURE
+        return found
+
+    def _concluded(self, hit: Hit, part: Segment | None) -> Category | None:
+        later = _following(self._summaries, hit)
+        return next((found.rule.category for found in later if _inside(found, part)), None)
+
+    def _at_work(self, hit: Hit, part: Segment | None) -> Category:
         inside = [phase for phase in self._phases if _inside(phase, part)]
-        before = inside[: bisect_right([phase.number for phase in inside], hit.number)]
-        command = self._strong(_texts(before)) or self._step or self._spoken(hit) or self._named or self._vague
+        before = inside[: bisect_right(inside, hit.number, key=_number)]
+        failed = [found for found in _following(self._failed, hit)[:40] if _inside(found, part)]
+        close = [found for found in failed if found.number - hit.number <= _CLOSE]
+        command = (
+            self._strong(map(_command, close))
+            or self._strong(_texts(before))
+            or self._step
+            or self._strong(map(_command, failed))
+            or self._spoken(hit)
+            or self._named
+            or self._vague
+        )
         return command.category if command else Category.BUILD
 
     def _spoken(self, hit: Hit) -> Command | None:
@@ -64,7 +85,19 @@ class Context:
 
 
 def _texts(phases: Sequence[Hit]) -> Iterable[str]:
-    return (captures(phase.match).get("command", "") for phase in phases[: -_LOOK_BACK - 1 : -1])
+    return (_command(phase) for phase in phases[: -_LOOK_BACK - 1 : -1])
+
+
+def _command(hit: Hit) -> str:
+    return captures(hit.match).get("command", "")
+
+
+def _following(hits: Sequence[Hit], hit: Hit) -> Sequence[Hit]:
+    return hits[bisect_left(hits, hit.number, key=_number) :]
+
+
+def _number(hit: Hit) -> int:
+    return hit.number
 
 
 def _inside(hit: Hit, part: Segment | None) -> bool:

@@ -49,4 +49,4 @@ def evidence_of(facts: JobFacts, rules: RuleSet) -> Evidence:
 
 def joined(scan: Scan, evidence: Evidence) -> Scan:
     """The log's hits and the annotations'."""
-    return replace(scan, hits=(*evidence.hits, *scan.hits))
+    return replace(scan, hits=(*sorted(evidence.hits, key=lambda hit: hit.number), *scan.hits))

@@ -19,12 +19,15 @@ LINE_LIMIT = 4096
 STAMP_LENGTH = 29
 """`2026-08-17T13:15:44.1234567Z ` with its space."""
 _BOM = b"\xef\xbb\xbf"
-_ANSI = re.compile(rb"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[()][A-Z0-9]|[=>78cDEHMNOZ])?")
+_ANSI = re.compile(
+    rb"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[_PX^][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
+    rb"|[()][A-Z0-9]|[=>78cDEHMNOZ])?"
+)
 _OTHER_STAMPS = re.compile(
     rb"(?m)^(?:"
     rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ?)?"  # gh run view
     rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?: \d\d[OE]\+?)? ?"  # GitLab, other precisions
-    rb"|\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z\] ?"  # Jenkins
+    rb"|\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\] ?"  # Jenkins, Buildkite
     rb"|\[task \d{4}-\d\d-\d\dT[\d:.]+Z\] (?:\d\d:\d\d:\d\d +(?:INFO|WARNING|ERROR|CRITICAL|FATAL) - +)?"  # Taskcluster
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| (?:[\w.-]+ \| )?"  # Zuul
     rb"|\[\d\d:\d\d:\d\d\] :?\t? *(?:\[[^\]\n]*\] )?"  # TeamCity and short clocks

@@ -27,6 +27,8 @@ RUNNER = 35.0
 COMMAND = 8.0
 MARKED = 4.0
 CLOSE = 8.0
+FIRST = 6.0
+SPECIFIC = 10
 FREQUENT = 30
 """Chunks of hits from which on a line of any tool is rather chatter than a cause."""
 
@@ -88,6 +90,8 @@ class _Board:
         self._last: dict[tuple[str, int], int] = {}
         self._summaries: dict[tuple[str, int], int] = {}
         self._clears: dict[tuple[str, int], int] = {}
+        self._firsts: dict[int, int] = {}
+        """Line of the first specific cause in each part."""
         for hit in scan.hits:
             self._note(hit, _part_of(hit, parts))
 
@@ -100,6 +104,8 @@ class _Board:
         self._last[key] = hit.number
         if hit.rule.role == "summary":
             self._summaries[key] = hit.number
+        if hit.rule.role == "cause" and hit.rule.weight >= SPECIFIC:
+            self._firsts.setdefault(key[1], hit.number)
 
     def scored(self, hit: Hit, part: Segment | None) -> Finding:
         points = [(name, value) for name, value in self._points(hit, part) if value]
@@ -126,6 +132,8 @@ class _Board:
             yield "the step runs this tool", COMMAND
         if hit.line.startswith(b"##[error]") and rule.role != "wrapper":
             yield "marked as an error", MARKED
+        if self._firsts.get(key[1]) == hit.number:
+            yield "the first specific one", FIRST
         yield "near the end of its step", self._closeness(key, part)
         count = self._scan.counts.get(rule.id, 0)
         if count > FREQUENT and rule.weight <= 0:

@@ -123,12 +123,22 @@ def _assignment(match: Any) -> str:
     bare = name.rstrip("\"' :=>")
     if value.strip(".*'\"`").lower() in _PLAIN or value.startswith(("$", "<", "{", "[", "(", "*")):
         return whole
+    if _prose(match, bare):
+        return whole
     spaced = bool(_SEPARATED_BY_SPACE.search(name)) and not name.rstrip().endswith(("=", ":", ">"))
     if spaced and not looks_random(value):
         return whole
     if _WEAK_NAMES.search(bare) and not looks_random(value) and not name.rstrip("\"' ").endswith("="):
         return whole
     return f"{name}{quote}{MASK}"
+
+
+def _prose(match: Any, name: str) -> bool:
+    """`InvalidPasswordError: password authentication failed` is a sentence, no assignment."""
+    value = match.group("value")
+    if not value.isalpha() or not match.group("name").rstrip("\"' ").endswith(":"):
+        return False
+    return name.endswith(("Error", "Exception", "Failure", "Warning")) or match.string[match.end() :][:1] == " "
 
 
 def _body(match: Any) -> str:

@@ -81,6 +81,8 @@ class Rule:
     lines: tuple[int, int] = (2, 8)
     """How many lines before and after belong to it in an excerpt."""
     severity: Severity | None = None
+    credentials: bool = False
+    """Missing or denied credentials: of a deployment where one was at work, of the CI itself otherwise."""
     own: bool = False
     """A repository's own rule: changes what is shown, never the identity of the failure."""
 
