@@ -233,6 +233,7 @@ def run_of_workflow(event: WorkflowRunEvent) -> Run:
     created = epoch(run.created_at) or 0
     fork = run.head_repository is None or run.head_repository.id != repository.id
     branch = run.head_branch or ""
+    pull = pull_request_of(run.pull_requests, repository.id)
     own = not fork and run.event not in PULL_REQUEST_EVENTS
     return Run(
         installation_id=event.installation.id if event.installation else 0,
@@ -255,7 +256,8 @@ def run_of_workflow(event: WorkflowRunEvent) -> Run:
         title=run.display_title or "",
         fork=fork,
         default_branch=own and bool(branch) and branch == repository.default_branch,
-        pull_request=pull_request_of(run.pull_requests, repository.id),
+        pull_request=pull.number if pull else None,
+        base_branch=(pull.base.ref if pull and pull.base else None) or "",
     )
 
 
@@ -264,7 +266,7 @@ def run_of_suite(event: CheckSuiteEvent) -> Run:
     suite, repository = event.check_suite, event.repository
     created = epoch(suite.created_at) or epoch(suite.updated_at) or 0
     branch = suite.head_branch or ""
-    pull_request = pull_request_of(suite.pull_requests, repository.id)
+    pull = pull_request_of(suite.pull_requests, repository.id)
     return Run(
         installation_id=event.installation.id if event.installation else 0,
         repo_id=repository.id,
@@ -282,17 +284,18 @@ def run_of_suite(event: CheckSuiteEvent) -> Run:
         started_at=created,
         completed_at=epoch(suite.updated_at) or created,
         url="",
-        default_branch=bool(branch) and branch == repository.default_branch and pull_request is None,
-        pull_request=pull_request,
+        default_branch=bool(branch) and branch == repository.default_branch and pull is None,
+        pull_request=pull.number if pull else None,
+        base_branch=(pull.base.ref if pull and pull.base else None) or "",
     )
 
 
-def pull_request_of(pulls: list[PullRef] | None, repo_id: int) -> int | None:
-    """The number of the first open pull request against this repository itself.
+def pull_request_of(pulls: list[PullRef] | None, repo_id: int) -> PullRef | None:
+    """The first open pull request against this repository itself.
 
     GitHub lists every open pull request that matches the commit or the branch, other repositories' included.
     """
     for pull in pulls or []:
         if pull.base is None or pull.base.repo is None or pull.base.repo.id == repo_id:
-            return pull.number
+            return pull
     return None

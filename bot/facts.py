@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bot.verdict import Verdict
 from storage.model import Failure, Issue, Pattern, Run
 
 
@@ -15,6 +16,7 @@ class ReportedFailure:
     pattern: Pattern | None = None
     """Known from elsewhere or before; only repositories that this report's readers may know are named in it."""
     issue: Issue | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

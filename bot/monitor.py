@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import policy, reports
+from bot import judging, policy, reports
 from bot.actions import RefreshCheckRun
 from bot.errors import GitHubRefused
 from bot.github.client import GitHub
@@ -18,7 +18,7 @@ from bot.policy import DEFAULT_THRESHOLD, RunFacts, Threshold
 from bot.reading import Reading, RunReader
 from bot.suite_reading import SuiteReader
 from classifiers.model import Severity
-from storage import effects, failures, installations, issues, patterns, recovery, recurrence, runs
+from storage import effects, failures, history, installations, issues, runs
 from storage.database import Database
 from storage.effects import check_run_key
 from storage.model import Failure, Repository, Run
@@ -109,19 +109,14 @@ class PipelineMonitor:
 
         async def store(tx: AsyncConnection) -> tuple[Failure, ...]:
             await installations.save_repositories(tx, [repo])
-            await runs.record(tx, run)
-            await runs.save_jobs(tx, reading.jobs)
-            broken = run.default_branch and await _broken_everywhere(tx, run)
-            stored = []
-            for failure in reading.failures:
-                counted = replace(failure, retry_count=await recurrence.retry_count(tx, failure))
-                if broken:
-                    counted = replace(counted, severity=Severity.CRITICAL.value)
-                stored.append(replace(counted, crossed=policy.crosses(counted, self._threshold)))
-            await failures.record(tx, stored)
-            await recovery.settle(tx, run.repo_id, run.workflow_id, run.branch, around=run.run_id)
-            await recurrence.recount(tx, run.repo_id, run.workflow_id, run.branch, since_run_id=run.run_id)
-            await patterns.refresh(tx, run.installation_id, {failure.fingerprint for failure in stored})
+            failed = reading.failures
+            if failed and run.default_branch and await _others_broken(tx, run):
+                failed = tuple(replace(failure, severity=Severity.CRITICAL.value) for failure in failed)
+            learnt = await history.learn(tx, run, reading.jobs, failed)
+            worth_a_notice = [f for f in learnt.failures if policy.crosses(f, self._threshold)]
+            await failures.mark_crossed(tx, worth_a_notice)
+            await judging.record(tx, repo, await failures.keyed(tx, run.repo_id, learnt.recovered))
+            await judging.record(tx, repo, await failures.open_of_commit(tx, run.repo_id, run.commit))
             # As settled: a failure that arrives after its recovery is told to nobody.
             return tuple(await failures.failures_of_run(tx, run.repo_id, run.run_id, run.run_attempt))
 
@@ -186,7 +181,8 @@ class PipelineMonitor:
         return effect is not None and effect.state == "done"
 
 
-async def _broken_everywhere(tx: AsyncConnection, run: Run) -> bool:
-    """Whether at least two workflows ran on the branch and each one's latest completed run there is red."""
+async def _others_broken(tx: AsyncConnection, run: Run) -> bool:
+    """Whether other workflows ran on the branch, and each one's latest completed run there is red."""
     latest = await runs.latest_run_of_each_workflow(tx, run.repo_id, run.branch)
-    return len(latest) >= 2 and all(each.conclusion in policy.FAILED for each in latest)
+    others = [each for each in latest if each.workflow_id != run.workflow_id]
+    return bool(others) and all(each.conclusion in policy.FAILED for each in others)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.facts import CommitReport, IssueReport, OutageReport, ReportedFailure
+from bot.judging import verdicts_on
 from storage import failures, issues, patterns, runs
 from storage.model import Failure, Issue, Pattern, Repository, Run
 
@@ -19,6 +20,7 @@ async def commit_report(
     """Everything on one head commit, with what this repository's own history knows of each failure."""
     on_commit = await runs.runs_of_commit(conn, repo.id, commit)
     red = latest_of_each_job(await failures.open_of_commit(conn, repo.id, commit), on_commit)
+    verdicts = await verdicts_on(conn, repo, red)
     known: dict[str, tuple[Pattern | None, Issue | None]] = {}
     for failure in red:
         if failure.fingerprint not in known:
@@ -32,7 +34,13 @@ async def commit_report(
         commit=commit,
         runs=tuple(on_commit),
         failures=tuple(
-            ReportedFailure(failure=f, pattern=known[f.fingerprint][0], issue=known[f.fingerprint][1]) for f in red
+            ReportedFailure(
+                failure=f,
+                pattern=known[f.fingerprint][0],
+                issue=known[f.fingerprint][1],
+                verdict=verdicts.get((f.run_id, f.run_attempt, f.job_id)),
+            )
+            for f in red
         ),
         notes=notes,
     )

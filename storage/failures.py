@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, exists, func, or_, select, update
+from sqlalchemy import and_, case, exists, func, or_, select, tuple_, update
 
 from storage.effects import check_run_key
 from storage.model import Failure
@@ -14,7 +14,7 @@ from storage.rows import build, insert_into, names_of, values_of
 from storage.tables import YES, effects, pipeline_failures, pipeline_runs, repositories
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "anything_red",
     "failures_of_run",
+    "keyed",
     "mark_crossed",
     "occurrences",
     "open_crossed",
@@ -75,6 +76,15 @@ async def failures_of_run(conn: AsyncConnection, repo_id: int, run_id: int, atte
         _failures.repo_id == repo_id, _failures.run_id == run_id, _failures.run_attempt == attempt
     )
     return build(Failure, await conn.execute(query.order_by(_failures.job, _failures.job_id)))
+
+
+async def keyed(conn: AsyncConnection, repo_id: int, keys: Collection[tuple[int, int, int]]) -> list[Failure]:
+    """Failures by (run id, attempt, job id)."""
+    if not keys:
+        return []
+    key = tuple_(_failures.run_id, _failures.run_attempt, _failures.job_id)
+    query = failures_query().where(_failures.repo_id == repo_id, key.in_(list(keys)))
+    return build(Failure, await conn.execute(query.order_by(_failures.run_id, _failures.run_attempt, _failures.job_id)))
 
 
 async def open_of_commit(conn: AsyncConnection, repo_id: int, commit: str) -> list[Failure]:

@@ -14,7 +14,7 @@ COUNTED = ("success", "failure", "timed_out", "startup_failure")
 """Conclusions that count in success rates and streaks; the first is the good one."""
 
 _PROGRESS = ("requested", "waiting", "pending", "queued", "in_progress", "completed")
-_TEXTS = ("repository", "workflow", "event", "branch", "commit", "url", "actor", "title")
+_TEXTS = ("repository", "workflow", "event", "branch", "commit", "url", "actor", "title", "base_branch")
 
 
 def merge(one: Run, other: Run) -> Run:

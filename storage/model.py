@@ -56,6 +56,8 @@ class Run:
     """It ran for the repository's own default branch, not for a pull request."""
     pull_request: int | None = None
     """Number of the pull request the run belongs to, where known."""
+    base_branch: str = ""
+    """Where that pull request wants to go; empty stands for the default branch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,24 @@ class Failure:
     verdict: str | None = None
     resolved_at: int | None = None
     pull_request: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One occurrence of a fingerprint with what the question "is it mine?" needs of its run."""
+
+    repository: str
+    job: str
+    branch: str
+    commit: str
+    actor: str
+    fork: bool
+    pull_request: int | None
+    at: int
+    url: str
+    resolved_at: int | None
+    passed_on_same_commit: bool
+    """The job passed later on the very commit on which it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

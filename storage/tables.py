@@ -161,6 +161,7 @@ pipeline_runs = Table(
     _flag("fork"),
     _flag("default_branch"),
     _whole("pull_request", nullable=True),
+    _text("base_branch"),
     _flag("latest", "1"),
     PrimaryKeyConstraint("repo_id", "run_id", "run_attempt", name="pk_pipeline_runs"),
     Index("ix_runs_commit", "repo_id", "commit"),

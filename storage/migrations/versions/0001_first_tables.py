@@ -289,6 +289,7 @@ def _pipeline_runs() -> None:
         sa.Column("fork", SMALL, server_default=sa.text("0"), nullable=False),
         sa.Column("default_branch", SMALL, server_default=sa.text("0"), nullable=False),
         sa.Column("pull_request", WHOLE, nullable=True),
+        sa.Column("base_branch", TEXT, server_default="", nullable=False),
         sa.Column("latest", SMALL, server_default=sa.text("1"), nullable=False),
         sa.PrimaryKeyConstraint("repo_id", "run_id", "run_attempt", name="pk_pipeline_runs"),
         sqlite_strict=True,
