@@ -9,6 +9,18 @@ from storage.model import Failure, Issue, Pattern, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hang:
+    """What is known of a time-out beyond its message."""
+
+    usual_seconds: int | None
+    """Median duration of the job when it passed; None where that is not known."""
+    limit: str
+    """The limit as GitHub says it (`45m0s`); empty where nothing says it."""
+    step: str
+    """The step that was running when the time was up; empty where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedFailure:
     """A failure that is not resolved, with what the history knows of its fingerprint."""
 
@@ -17,6 +29,8 @@ class ReportedFailure:
     """Known from elsewhere or before; only repositories that this report's readers may know are named in it."""
     issue: Issue | None = None
     verdict: Verdict | None = None
+    hang: Hang | None = None
+    """Only for time-outs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +59,13 @@ class IssueReport:
     occurrences: tuple[Failure, ...]
     affected_repositories: tuple[str, ...] = ()
     related: tuple[Issue, ...] = ()
+    first_seen: int | None = None
+    last_seen: int | None = None
+    branches: tuple[str, ...] = ()
+    first_red: str = ""
+    """The commit on which it failed first since it was last green on the default branch; empty: not known."""
+    last_green: str = ""
+    """The commit before that on which the same workflow succeeded on the same branch; empty: not known."""
     previous: Issue | None = None
     """The closed issue of the same fingerprint that this one continues."""
     total: int = 0
@@ -74,6 +95,17 @@ class CheckRunText:
     conclusion: str
     """`neutral` while something failed, `success` once all is green again."""
     annotations: tuple[CheckAnnotation, ...] = field(default=())
+    buttons: tuple[Button, ...] = ()
+    """At most three, and only while something is red."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """A button of the check run. GitHub's limits: label and identifier 20 characters, description 40."""
+
+    label: str
+    description: str
+    identifier: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
