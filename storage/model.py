@@ -228,3 +228,31 @@ class Job:
     """For kind `delivery` the JSON text of the webhook; otherwise the JSON arguments of the job."""
     installation_id: int
     lease_until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """Somebody does not want to be told of a fingerprint in one repository. `until` None: for good."""
+
+    repo_id: int
+    installation_id: int
+    fingerprint: str
+    until: int | None
+    reason: str
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """Somebody says that a fingerprint is of another category; it changes what is shown, never the identity."""
+
+    repo_id: int
+    fingerprint: str
+    category: str
+    was: str
+    """What the classifier had said."""
+    rule: str
+    """The rule that had said it; empty where none did."""
+    by: str
+    at: int

@@ -282,3 +282,31 @@ issues = Table(
     Index("ix_issues_opened", "repo_id", "opened_at"),
     **_KEYED,
 )
+
+mutes = Table(
+    "mutes",
+    metadata,
+    _whole("repo_id"),
+    _text("fingerprint", None),
+    _whole("installation_id", "0"),
+    _whole("until", nullable=True),
+    _text("reason"),
+    _text("by"),
+    _whole("at", "0"),
+    PrimaryKeyConstraint("repo_id", "fingerprint", name="pk_mutes"),
+    **_KEYED,
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    _whole("repo_id"),
+    _text("fingerprint", None),
+    _text("category", None),
+    _text("was"),
+    _text("rule"),
+    _text("by"),
+    _whole("at", "0"),
+    PrimaryKeyConstraint("repo_id", "fingerprint", name="pk_corrections"),
+    **_KEYED,
+)
