@@ -62,4 +62,47 @@ class CommentOnPull:
     mention: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Run the failed jobs of these workflow runs again."""
+
+    run_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetMute:
+    """Do not tell of these fingerprints in this repository until then (epoch seconds; None: for good)."""
+
+    fingerprints: tuple[str, ...]
+    until: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiftMute:
+    """Tell of this fingerprint again."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """The failure is of another category than the classifier says."""
+
+    fingerprint: str
+    category: str
+    was: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Make the notice of these fingerprints now, whatever the threshold."""
+
+    fingerprints: tuple[str, ...]
+
+
+Request = Rerun | SetMute | LiftMute | Correct | Notify
+"""What a person asks for, by a command or a button."""
+
 Action = RefreshCheckRun | OpenIssue | UpdateIssue | OpenGathering | CloseIssue | CommentOnPull

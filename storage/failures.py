@@ -24,6 +24,7 @@ __all__ = [
     "failures_of_run",
     "keyed",
     "mark_crossed",
+    "newest",
     "occurrences",
     "open_crossed",
     "open_of_commit",
@@ -134,6 +135,15 @@ async def occurrences(conn: AsyncConnection, repo_id: int, fingerprint: str, lim
     """Failures with a fingerprint in one repository, newest first."""
     query = failures_query().where(_failures.repo_id == repo_id, _failures.fingerprint == fingerprint)
     return build(Failure, await conn.execute(query.order_by(*_newest_first()).limit(limit)))
+
+
+async def newest(conn: AsyncConnection, repo_id: int, *, pull_request: int | None = None) -> Failure | None:
+    """The failure of a repository, or of one of its pull requests, that was detected last."""
+    query = failures_query().where(_failures.repo_id == repo_id)
+    if pull_request is not None:
+        query = query.where(_failures.pull_request == pull_request)
+    found = build(Failure, await conn.execute(query.order_by(*_newest_first()).limit(1)))
+    return found[0] if found else None
 
 
 async def anything_red(conn: AsyncConnection, repo_id: int, commit: str, workflow_id: int, branch: str) -> bool:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, replace
 
-from bot.commands import health
+from bot.actions import Request
+from bot.commands import classify, health, mute, notify, rerun
 from bot.commands import help as help_command
-from bot.commands.spec import Command, CommandContext, Invocation
+from bot.commands.spec import Command, CommandContext, Invocation, Who
 from bot.errors import UserError
-from bot.render.help import error_markdown, unknown_markdown
+from bot.render.help import error_markdown, refusal_markdown, unknown_markdown
 
-COMMANDS: tuple[Command, ...] = (health.COMMAND, help_command.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    health.COMMAND,
+    rerun.COMMAND,
+    *mute.COMMANDS,
+    classify.COMMAND,
+    notify.COMMAND,
+    help_command.COMMAND,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,7 @@ class Answer:
 
     markdown: str
     good: bool
+    requests: tuple[Request, ...] = ()
 
 
 def find(name: str, commands: tuple[Command, ...] = COMMANDS) -> Command | None:
@@ -59,7 +68,17 @@ def bind(command: Command, invocation: Invocation) -> Invocation:
 async def answer(context: CommandContext, invocations: list[Invocation]) -> Answer:
     """Runs the commands of one comment in order and joins what they say into one answer."""
     answers = [await _answer_one(context, invocation) for invocation in invocations]
-    return Answer("\n\n---\n\n".join(one.markdown for one in answers), all(one.good for one in answers))
+    return Answer(
+        "\n\n---\n\n".join(one.markdown for one in answers),
+        all(one.good for one in answers),
+        tuple(request for one in answers for request in one.requests),
+    )
+
+
+def asks_for_permission(invocations: list[Invocation], commands: tuple[Command, ...] = COMMANDS) -> bool:
+    """Whether any of them changes something, so that the asker's permission must be known."""
+    found = (find(invocation.name, commands) for invocation in invocations)
+    return any(command is not None and command.who is not Who.READ for command in found)
 
 
 async def _answer_one(context: CommandContext, invocation: Invocation) -> Answer:
@@ -70,10 +89,16 @@ async def _answer_one(context: CommandContext, invocation: Invocation) -> Answer
     bound = bind(command, invocation)
     if bound.error:
         return Answer(error_markdown(bound.error, command), good=False)
+    author = command.who is Who.AUTHOR and context.is_author
+    if command.who is not Who.READ and not context.may_write and not author:
+        return Answer(refusal_markdown(context.asker, command, context.permission), good=False)
     try:
-        return Answer(await command.run(context, bound), good=True)
+        reply = await command.run(context, bound)
     except UserError as error:
         return Answer(error_markdown(str(error), command), good=False)
+    if isinstance(reply, str):
+        return Answer(reply, good=True)
+    return Answer(reply.markdown, good=True, requests=reply.requests)
 
 
 def _unknown_option(command: Command, name: str) -> str:

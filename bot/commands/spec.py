@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bot.actions import Request
 from storage.model import Repository
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class Who(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    AUTHOR = "write, or the pull request's author"
+    """Its author may too, where the command itself finds nothing against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,37 @@ class CommandContext:
     now: int
     """Epoch seconds."""
     commands: tuple[Command, ...]
+    asker: str = ""
+    """Login of whoever typed the comment."""
+    permission: str = "read"
+    """GitHub's word for what the asker may do here: `admin`, `write`, `read` or `none`."""
+    issue_number: int | None = None
+    """The issue or pull request in which the comment stands."""
+    pull_request: bool = False
+    """That is a pull request."""
+    issue_author: str = ""
+    """Login of whoever opened it."""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the asker may change things here."""
+        return self.permission in {"admin", "write"}
+
+    @property
+    def is_author(self) -> bool:
+        """Whether the asker opened the pull request in which this stands."""
+        return self.pull_request and bool(self.asker) and self.asker == self.issue_author
 
 
-Run = Callable[[CommandContext, Invocation], Awaitable[str]]
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer together with what is to be done; where that fails, the reason is answered instead."""
+
+    markdown: str
+    requests: tuple[Request, ...] = ()
+
+
+Run = Callable[[CommandContext, Invocation], Awaitable[str | Reply]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
