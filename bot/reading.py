@@ -97,8 +97,12 @@ class RunReader:
                 return await self._failure(facts, suspect, github)
 
         chosen, others = _sample(suspects)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(suspect)) for suspect in chosen]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(suspect)) for suspect in chosen]
+        except ExceptionGroup as failed:
+            # The worker judges by the outcome itself: a rate limit inside a group would look like a bug.
+            raise failed.exceptions[0] from failed
         read = [task.result() for task in tasks]
         return read + [_like(suspect.job, read) for suspect in others]
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -74,8 +73,3 @@ class InstallationTokens:
         known = self._tokens.get(installation_id)
         if known is not None and known.text == text:
             del self._tokens[installation_id]
-
-
-def expiry(text: str) -> float:
-    """GitHub's `expires_at` (ISO 8601) as epoch seconds."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

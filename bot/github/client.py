@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+from cachetools import TTLCache
 
-from bot.errors import Retry
+from bot.errors import NotFound, Retry
 from bot.github.joblog import chunks, open_log
 from bot.github.shapes import (
     AnnotationShape,
@@ -20,7 +21,9 @@ from bot.github.shapes import (
     IssueShape,
     Job,
     JobShape,
+    PermissionShape,
     PullShape,
+    ReactionShape,
     annotation,
     job,
     read,
@@ -29,6 +32,8 @@ from bot.github.transport import Transport
 from classifiers.model import Annotation
 
 MOST_JOBS = 1000
+PERMISSIONS_KEPT = 4096
+PERMISSION_SECONDS = 60
 MOST_ANNOTATIONS = 100
 
 
@@ -40,6 +45,7 @@ class GitHub:
         self.app_id = app_id
         """Id of our App; None in token mode, where GitHub refuses check runs."""
         self._login = login
+        self._permissions: TTLCache[tuple[str, str], str] = TTLCache(PERMISSIONS_KEPT, ttl=PERMISSION_SECONDS)
 
     async def login(self) -> str:
         """Who our issues and comments are written by: `slug[bot]`, or the token's user."""
@@ -71,6 +77,32 @@ class GitHub:
                 yield chunks(answer)
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise Retry(f"the log of job {job_id} broke off: {type(error).__name__}") from error
+
+    async def rerun_failed_jobs(self, repository: str, run_id: int) -> None:
+        """Start the failed jobs of a run again; 403 (Forbidden) while it is still going."""
+        await self._transport.post(
+            "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs",
+            {},
+            **_names(repository),
+            run_id=str(run_id),
+        )
+
+    async def permission(self, repository: str, login: str) -> str:
+        """What somebody may do in a repository: `admin`, `write`, `read` or `none`; known for a minute."""
+        key = (repository.lower(), login.lower())
+        known: str | None = self._permissions.get(key)
+        if known is None:
+            known = self._permissions[key] = await self._ask_permission(repository, login)
+        return known
+
+    async def _ask_permission(self, repository: str, login: str) -> str:
+        try:
+            answer = await self._transport.get(
+                "/repos/{owner}/{repo}/collaborators/{username}/permission", **_names(repository), username=login
+            )
+        except NotFound:
+            return "none"
+        return read(answer, PermissionShape).permission
 
     # -- checks ----------------------------------------------------------------------------------------
 
@@ -184,12 +216,13 @@ class GitHub:
 
     async def react(self, repository: str, comment_id: int, content: str) -> None:
         """React to a comment; GitHub keeps one reaction of a kind per user, so repeating is harmless."""
-        await self._transport.post(
+        answer = await self._transport.post(
             "/repos/{owner}/{repo}/issues/comments/{id}/reactions",
             {"content": content},
             **_names(repository),
             id=str(comment_id),
         )
+        read(answer, ReactionShape)
 
     # -- pull requests -----------------------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ import aiohttp
 from cachetools import LRUCache
 
 from bot.errors import Forbidden, GitHubRefused, GiveUp, NotFound
-from bot.github.auth import AppKey, InstallationToken, InstallationTokens, expiry
+from bot.github.auth import AppKey, InstallationToken, InstallationTokens
 from bot.github.client import GitHub
 from bot.github.limits import Limits
+from bot.github.shapes import OwnAppShape, TokenShape, read
 from bot.github.transport import OnCall, Transport
 
 CACHED_ANSWERS = 256
@@ -38,6 +39,7 @@ class Gateway:
         self._on_call = on_call
         self._tokens = InstallationTokens(self._mint)
         self._clients: LRUCache[int, GitHub] = LRUCache(MOST_CLIENTS)
+        self._app: Transport | None = None
         self._slug: str | None = None
 
     @property
@@ -69,8 +71,8 @@ class Gateway:
     async def slug(self) -> str:
         """The App's own name in addresses and logins; asked for once."""
         if self._slug is None:
-            app = await self._as_app().get("/app")
-            self._slug = str(app["slug"])
+            app = read(await self._as_app().get("/app"), OwnAppShape)
+            self._slug = app.slug
         return self._slug
 
     async def _fixed_token(self) -> str:
@@ -87,25 +89,29 @@ class Gateway:
             raise GiveUp(f"installation {installation_id} is suspended or removed ({error})") from error
         except GitHubRefused as error:
             raise GiveUp(f"no token for installation {installation_id}: {error}") from error
-        return InstallationToken(str(answer["token"]), expiry(str(answer["expires_at"])))
+        token = read(answer, TokenShape)
+        return InstallationToken(token.token, token.expires_at.timestamp())
 
     def _as_app(self) -> Transport:
-        key = self._app_key
-        if key is None:
-            raise GiveUp("no App credentials: set GITHUB_APP_ID and its key")
+        """Calls as the App itself; one object, so that a limit GitHub names is kept by every installation's token."""
+        if self._app is None:
+            key = self._app_key
+            if key is None:
+                raise GiveUp("no App credentials: set GITHUB_APP_ID and its key")
 
-        async def token() -> str:
-            return key.token()
+            async def token() -> str:
+                return key.token()
 
-        return Transport(
-            self._session,
-            base_url=self._api_url,
-            limits=Limits(self._writes_per_minute),
-            token=token,
-            forget=lambda _text: None,
-            as_app=True,
-            on_call=self._on_call,
-        )
+            self._app = Transport(
+                self._session,
+                base_url=self._api_url,
+                limits=Limits(self._writes_per_minute),
+                token=token,
+                forget=lambda _text: None,
+                as_app=True,
+                on_call=self._on_call,
+            )
+        return self._app
 
     def _transport(
         self, token: Callable[[], Awaitable[str]], forget: Callable[[str], None] = lambda _text: None

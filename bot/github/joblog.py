@@ -43,10 +43,11 @@ async def open_log(session: aiohttp.ClientSession, url: str, headers: dict[str, 
     answer = await session.get(url, headers=headers, allow_redirects=False, timeout=TIMEOUT)
     if answer.status not in {301, 302, 303, 307, 308}:
         return await _checked(answer)
-    target = urljoin(url, answer.headers.get("Location", ""))
+    location = answer.headers.get("Location", "")
+    target = urljoin(url, location)
     answer.release()
-    if urlsplit(target).scheme not in {"http", "https"}:
-        raise Retry(f"GitHub redirected the log to {target[:80]!r}, which is not an http(s) address")
+    if not location or urlsplit(target).scheme not in {"http", "https"}:
+        raise Retry(f"GitHub redirected the log to {location[:80]!r}, which is not an http(s) address")
     # The signed address is its own permission; the token must not travel to the log store.
     return await _checked(await session.get(target, timeout=TIMEOUT, max_redirects=2))
 

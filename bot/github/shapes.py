@@ -51,6 +51,19 @@ class OutputShape(Shape, frozen=True):
     annotations_count: int = 0
 
 
+class OwnAppShape(Shape, frozen=True):
+    slug: str
+
+
+class TokenShape(Shape, frozen=True):
+    token: str
+    expires_at: datetime
+
+
+class ReactionShape(Shape, frozen=True):
+    id: int
+
+
 class AppShape(Shape, frozen=True):
     id: int
     slug: str | None = None
@@ -87,6 +100,10 @@ class CommentShape(Shape, frozen=True):
     html_url: str = ""
     body: str | None = None
     user: UserShape | None = None
+
+
+class PermissionShape(Shape, frozen=True):
+    permission: str
 
 
 class PullEndShape(Shape, frozen=True):

@@ -36,20 +36,18 @@ def check_run_thing(repo: Repository, commit: str, text: CheckRunText, details_u
 
     async def find() -> Made | None:
         found = await github.own_check_run(repo.full_name, commit, NAME, identity)
-        return None if found is None else await update(str(found.id), frozenset(_identity(a) for a in text.annotations))
+        # GitHub appends annotations: those of the lost request stand there already.
+        return None if found is None else _made(found, " ".join(sorted(_identity(a) for a in text.annotations)))
 
     async def make() -> Made:
         shown, sent = output(frozenset())
         answer = await github.create_check_run(repo.full_name, {**body, "head_sha": commit, "output": shown})
         return _made(answer, sent)
 
-    async def update(check_run_id: str, already: frozenset[str]) -> Made:
-        shown, sent = output(already)
-        answer = await github.update_check_run(repo.full_name, int(check_run_id), {**body, "output": shown})
-        return _made(answer, sent)
-
     async def change(effect: Effect) -> Made:
-        return await update(effect.external_id, frozenset(effect.detail.split()))
+        shown, sent = output(frozenset(effect.detail.split()))
+        answer = await github.update_check_run(repo.full_name, int(effect.external_id), {**body, "output": shown})
+        return _made(answer, sent)
 
     said = "\n".join([text.title, text.summary, text.conclusion, *map(repr, text.annotations)])
     return Thing(identity, "check_run", repo.id, said, find, make, change)

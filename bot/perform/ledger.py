@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Gone, NotFound
 from storage import effects
 from storage.database import Database
 from storage.model import Effect
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,12 @@ class Ledger:
         if effect.state == "done":
             try:
                 return await thing.change(effect)
-            except (NotFound, Gone):
-                # Somebody deleted it; what it says is still wanted.
-                return await thing.make()
-        # The intent was recorded before: the call may have reached GitHub although its answer did not reach us.
+            except (NotFound, Gone) as error:
+                log.warning("a thing of ours is not where it was", key=thing.key, reason=str(error))
+        # Recorded before: the call may have reached GitHub although its answer did not reach us. Or it was
+        # there: somebody deleted it, and what it says is still wanted; or GitHub erred, and it must not be doubled.
         found = None if effect.fresh else await thing.find()
-        return found if found is not None else await thing.make()
+        if found is None:
+            return await thing.make()
+        standing = replace(effect, external_id=found.external_id, url=found.url, detail=found.detail)
+        return await thing.change(standing)
