@@ -45,6 +45,8 @@ class CommitReport:
     failures: tuple[ReportedFailure, ...]
     notes: tuple[str, ...] = ()
     """Sentences of ours about the report itself (a log that had expired, a permission that is missing)."""
+    recovered: tuple[Failure, ...] = ()
+    """What had failed on this commit and is green now; named where nothing is red any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class IssueReport:
     """The closed issue of the same fingerprint that this one continues."""
     total: int = 0
     """How often it occurred in all, where `occurrences` are only the newest; 0 where nobody counted."""
+    hang: Hang | None = None
+    """Of the newest occurrence, where it is a time-out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.facts import CommitReport, IssueReport, OutageReport, ReportedFailure
+from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFailure
+from bot.verdict import Evidence, Kind, Verdict
 from storage.model import Failure, Health, Issue, Pattern, Repository, Run
 
 NOW = 1_795_608_000
@@ -103,6 +104,49 @@ def a_lint_failure(**fields: Any) -> Failure:
 def reported(failure: Failure | None = None, **fields: Any) -> ReportedFailure:
     """A failure of which the history knows nothing unless the test says so."""
     return ReportedFailure(failure=failure or a_failure(), **fields)
+
+
+def a_verdict(kind: Kind = Kind.BASE, **fields: Any) -> Verdict:
+    """What `judge` says for this kind, with its evidence."""
+    url = f"{WEB}/{REPOSITORY}/actions/runs/8990/job/77"
+    shown = {
+        Kind.BASE: ("It fails on `main` as well.", (Evidence("test on main", url),)),
+        Kind.FLAKY: ("It passed when the job ran again on the same commit.", (Evidence("test on fix/cart", url),)),
+        Kind.ELSEWHERE: (
+            "It failed on 2 other branches of other people in the last 7 days.",
+            (Evidence("test on feature/a", url), Evidence("test on feature/b", url)),
+        ),
+        Kind.KNOWN: ("Issue #12 is about it.", (Evidence("#12", f"{WEB}/{REPOSITORY}/issues/12"),)),
+        Kind.NEW: ("It was not seen before, neither here nor on other branches.", ()),
+        Kind.UNKNOWN: ("No run of this workflow on `main` is recorded in the last 7 days.", ()),
+    }
+    why, evidence = shown[kind]
+    return Verdict(**{"kind": kind, "why": why, "evidence": evidence} | fields)
+
+
+def a_hang(**fields: Any) -> Hang:
+    """A job that takes 4 minutes and ran into its limit of 45."""
+    return Hang(**{"usual_seconds": 252, "limit": "45m0s", "step": "Run tests"} | fields)
+
+
+def a_time_out(**fields: Any) -> Failure:
+    """A job that the runner stopped at its limit."""
+    given = {
+        "workflow": "Nightly",
+        "job": "slow tests",
+        "step": "Run tests",
+        "category": "timeout",
+        "rule": "runner-job-time-limit",
+        "tool": "github-actions",
+        "message": "The job has exceeded the maximum execution time of 45m0s",
+        "excerpt": "The job has exceeded the maximum execution time of 45m0s",
+        "fingerprint": "v1-0cc175b9c0f1b6a8",
+        "path": None,
+        "line": None,
+        "suggestions": ("See which test was running; the last line of the log names it.",),
+        "reasons": ("github-actions said so in an annotation.", "Weaker signs of unknown were found as well."),
+    }
+    return a_failure(**given | fields)
 
 
 def a_pattern(**fields: Any) -> Pattern:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from bot.facts import CheckAnnotation, CheckRunText, CommitReport
+from collections.abc import Callable
+
+from bot.facts import Button, CheckAnnotation, CheckRunText, CommitReport
 from bot.render import failure as show
+from bot.render import whose
 from bot.render.failure import Group, count, grouped
 from bot.render.fitting import choose, fit, size
 from bot.render.markdown import clean, clip_bytes, code, fence, link, plain, prose, word
@@ -16,7 +19,15 @@ ANNOTATIONS = 50
 
 _EXCERPT_BYTES = 4_600
 _JOBS_NAMED = 12
+_RECOVERED_NAMED = 3
 _GREEN = frozenset({"success", "skipped", "neutral"})
+
+BUTTONS = (
+    Button(label="Re-run failed jobs", description="Run the failed jobs of this commit again", identifier="rerun"),
+    Button(label="Notify the agent", description="Make the notice now, with its mention", identifier="notify"),
+    Button(label="Mute", description="Make no notices of these failures", identifier="mute"),
+)
+"""What may be asked for while something is red."""
 
 
 def check_run(report: CommitReport) -> CheckRunText:
@@ -28,17 +39,18 @@ def check_run(report: CommitReport) -> CheckRunText:
         summary=_summary(report, groups),
         conclusion="neutral" if groups or running else "success",
         annotations=annotations_of(groups),
+        buttons=BUTTONS if groups else (),
     )
 
 
 def failures_title(groups: list[Group]) -> str:
-    """Counts and names the failures: `2 failures: ruff F401 in lint, pytest in test`. Not Markdown."""
-    jobs = sum(len(group.members) for group in groups)
-    legs = f" in {count(jobs, 'job')}" if jobs > len(groups) else ""
-    head = f"{count(len(groups), 'failure')}{legs}: "
+    """Counts, judges and names the failures: `1 failure, not yours: pytest in test (also on main)`. Not Markdown."""
+    head = f"{plain(whose.failures(groups), limit=150)}: "
+    all_excused = all(map(whose.excused, groups))
     named: list[str] = []
     for index, group in enumerate(groups):
-        text = plain(f"{show.name(group.failure)} in {group.jobs}", limit=100)
+        jobs = whose.tagged(group.jobs, group) if all_excused else group.jobs
+        text = plain(f"{show.name(group.failure)} in {jobs}", limit=100)
         rest = f", and {len(groups) - index:,} more"
         if len(head + ", ".join([*named, text]) + rest) > 255:
             return head + ", ".join(named) + rest
@@ -46,17 +58,30 @@ def failures_title(groups: list[Group]) -> str:
     return head + ", ".join(named)
 
 
-def green_line(report: CommitReport) -> str:
-    """What stands where nothing failed: how many workflows passed, and what is not known yet."""
+def green_line(report: CommitReport, shown: Callable[[str], str] = plain) -> str:
+    """What stands where nothing failed: what recovered, how many workflows passed, and what is not known yet.
+
+    `shown` makes a name safe for where the line will stand; without it the line is no Markdown.
+    """
     passed = sum(run.conclusion in _GREEN for run in report.runs)
     running = sum(run.status != "completed" for run in report.runs)
     other = len(report.runs) - passed - running
     if not running and not other:
-        return f"All green: {count(passed, 'workflow')} passed"
+        recovered = _recovered(report, shown)
+        return f"All green again: {recovered}" if recovered else f"All green: {count(passed, 'workflow')} passed"
     said = [f"{passed:,} passed"] if passed else []
     said += [f"{running:,} still running"] if running else []
     said += [f"{other:,} ended without a result"] if other else []
     return "No failures: " + ", ".join(said)
+
+
+def _recovered(report: CommitReport, shown: Callable[[str], str]) -> str:
+    names = list(dict.fromkeys((show.name(failure), failure.job) for failure in report.recovered))
+    if not names:
+        return ""
+    named = [f"{shown(what)} in {shown(job)}" for what, job in names[:_RECOVERED_NAMED]]
+    left = len(names) - len(named)
+    return ", ".join(named) + (f" and {left:,} more" if left else "") + " recovered"
 
 
 def annotations_of(groups: list[Group]) -> tuple[CheckAnnotation, ...]:
@@ -86,7 +111,7 @@ def _in_repository(path: str) -> bool:
 
 
 def _title(report: CommitReport, groups: list[Group]) -> str:
-    return failures_title(groups) if groups else green_line(report)
+    return failures_title(groups) if groups else plain(green_line(report))
 
 
 def _summary(report: CommitReport, groups: list[Group]) -> str:
@@ -100,12 +125,14 @@ def _overview(report: CommitReport, groups: list[Group]) -> str:
     commit = show.commit_link(report.web_url, report.repository, report.commit)
     if not groups:
         runs = [f"- {run_line(run)}" for run in report.runs[:50]]
-        return f"{green_line(report)} on {commit}." + ("\n\n" + "\n".join(runs) if runs else "")
+        return f"{green_line(report, code)} on {commit}." + ("\n\n" + "\n".join(runs) if runs else "")
     jobs = sum(len(group.members) for group in groups)
     causes = f" for {count(len(groups), 'reason')}" if jobs > 1 else ""
     workflows = len({reported.failure.workflow for group in groups for reported in group.members})
-    worst_first = ", worst first" if len(groups) > 1 else ""
-    return f"{count(jobs, 'job')} of {count(workflows, 'workflow')} failed{causes} on {commit}{worst_first}."
+    order = ", worst first" if len(groups) > 1 else ""
+    if len({whose.excused(group) for group in groups}) > 1:
+        order = ", what may be yours first"
+    return f"{count(jobs, 'job')} of {count(workflows, 'workflow')} failed{causes} on {commit}{order}."
 
 
 def run_line(run: Run) -> str:
@@ -134,13 +161,16 @@ def _line(group: Group) -> str:
     """The least that is said of a cause, where there are hundreds."""
     failure = group.failure
     label = link(code(group.jobs, limit=60), failure.url)
-    return f"- {word(failure.severity)} · {word(failure.category)} · {label}: {code(show.message(failure), limit=60)}"
+    verdict = f" · {whose.tag(group.verdict, lambda name: code(name, limit=40))}" if group.verdict else ""
+    error = code(show.message(failure), limit=60)
+    return f"- {word(failure.severity)} · {word(failure.category)}{verdict} · {label}: {error}"
 
 
 def _block(group: Group) -> str:
     failure = group.failure
     heading = f"### {code(show.name(failure), limit=60)} in {code(group.jobs, limit=80)}"
-    return "\n\n".join([heading, fence(show.message(failure), limit_bytes=1_000), "\n".join(_facts(group))])
+    error = fence(show.message(failure), limit_bytes=1_000)
+    return "\n\n".join(part for part in (heading, whose.sentence(group), error, "\n".join(_facts(group))) if part)
 
 
 def _whole(group: Group) -> str:
@@ -150,15 +180,14 @@ def _whole(group: Group) -> str:
 def _facts(group: Group) -> list[str]:
     failure, first = group.failure, group.first
     place = show.location(failure)
-    lines = [
-        f"- **Where**: {where(failure)}" + (f", at {code(place)}" if place else ""),
-        f"- **What**: {word(failure.category)}, severity {word(failure.severity)}{_retries(failure)}",
-        f"- **Why so**: {show.why(failure)}",
-        f"- **Known**: {show.known(first.pattern, first.issue)}",
-    ]
+    lines = [f"- **Where**: {where(failure)}" + (f", at {code(place)}" if place else "")]
     if len(group.members) > 1:
-        lines.insert(1, f"- **Also in**: {also_in(group)}")
-    return lines + [f"- **Next**: {step}" for step in show.steps_to_take(failure, first.pattern)[:3]]
+        lines.append(f"- **Also in**: {also_in(group)}")
+    lines.append(f"- **What**: {show.what(failure)}")
+    hang = whose.time_out(first.hang) if first.hang else ""
+    lines += [f"- **Time**: {hang}"] if hang else []
+    lines += [f"- **Why {word(failure.category)}**: {show.why(failure)}", f"- **Known**: {show.known(first)}"]
+    return lines + [f"- **Next**: {step}" for step in show.next_steps(group)[:3]]
 
 
 def where(failure: Failure) -> str:
@@ -173,10 +202,6 @@ def also_in(group: Group) -> str:
     named = ", ".join(link(code(other.job, limit=60), other.url) for other in others[:_JOBS_NAMED])
     left = len(others) - _JOBS_NAMED
     return named + (f" and {left:,} more" if left > 0 else "")
-
-
-def _retries(failure: Failure) -> str:
-    return f", failed {count(failure.retry_count + 1, 'time')} in a row" if failure.retry_count else ""
 
 
 def details(failure: Failure) -> str:

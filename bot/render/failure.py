@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.facts import ReportedFailure
-from bot.render.markdown import code, link, prose
+from bot.render.markdown import code, link, prose, word
+from bot.verdict import EXCUSES, Kind, Verdict
 from classifiers.model import Category, Severity
 from storage.model import Failure, Issue, Pattern
 
 _CODE = re.compile(r"^(?:error|warning)?\W{0,2}([A-Z]{1,5}\d{2,5})\b")
 _DIGITS = re.compile("[0-9]{1,11}")
+_RUNNER = "github-actions"
+"""What the classifier calls the tool where the runner itself speaks."""
+_SAYS_NOTHING = "Weaker signs of unknown were found as well."
+_REASONS = 3
+_SURE = ((0.9, "Nearly certain"), (0.7, "Likely"), (0.45, "A guess"), (0.0, "A weak guess"))
+_LEAST_EXCUSED = (Kind.NEW, Kind.UNKNOWN, Kind.KNOWN, Kind.ELSEWHERE, Kind.FLAKY, Kind.BASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +46,28 @@ class Group:
             return f"{bases.pop()} ({len(self.members):,} jobs)"
         return f"{job} and {len(self.members) - 1:,} more"
 
+    @property
+    def verdict(self) -> Verdict | None:
+        """The one that excuses least; None where one of the jobs has none."""
+        verdicts = [reported.verdict for reported in self.members]
+        judged = [verdict for verdict in verdicts if verdict is not None]
+        if not judged or len(judged) < len(verdicts):
+            return None
+        return min(judged, key=lambda verdict: _LEAST_EXCUSED.index(verdict.kind))
+
 
 def grouped(failures: Iterable[ReportedFailure]) -> list[Group]:
-    """One group a fingerprint, most severe first, then the one with most jobs, then by name."""
+    """One group a fingerprint: what is excused last, most severe first, then most jobs, then by name."""
     found: dict[str, list[ReportedFailure]] = {}
     for reported in failures:
         found.setdefault(reported.failure.fingerprint, []).append(reported)
     groups = [Group(min(members, key=_order), tuple(sorted(members, key=_order))) for members in found.values()]
-    return sorted(groups, key=lambda g: (severity_rank(g.failure.severity), -len(g.members), _order(g.first)))
+    return sorted(groups, key=_place)
+
+
+def _place(group: Group) -> tuple[bool, int, int, tuple[str | int, ...]]:
+    excused = group.verdict is not None and group.verdict.kind in EXCUSES
+    return excused, severity_rank(group.failure.severity), -len(group.members), _order(group.first)
 
 
 def _order(reported: ReportedFailure) -> tuple[int, str, str, int]:
@@ -68,7 +89,9 @@ def worst(failures: Iterable[Failure]) -> str:
 
 
 def name(failure: Failure) -> str:
-    """What failed, as a person says it: `ruff F401`, `pytest`, `timeout`. Not Markdown, not yet made safe."""
+    """What failed, as a person says it: `ruff F401`, `pytest`, `time-out`. Not Markdown, not yet made safe."""
+    if failure.tool == _RUNNER:
+        return "time-out" if failure.category == Category.TIMEOUT else "runner"
     what = failure.tool or ("unknown failure" if failure.category == Category.UNKNOWN else failure.category)
     found = _CODE.match(failure.message)
     return f"{what} {found[1]}" if found else what
@@ -114,19 +137,28 @@ def issue_link(issue: Issue) -> str:
 _UNSAFE_IN_URL = str.maketrans("", "", "()<>| \t\r\n\"'`\\")
 
 
-def known(pattern: Pattern | None, issue: Issue | None) -> str:
+def known(reported: ReportedFailure, *, brief: bool = False) -> str:
     """Whether this failure was seen before: how often, where, since when, and its issue."""
+    pattern, issue = reported.pattern, reported.issue
+    said = [] if issue is None else [f"issue {issue_link(issue)}" + ("" if issue.state == "open" else " (closed)")]
     if pattern is None or pattern.count < 2:
-        return f"no earlier occurrence; see {issue_link(issue)}" if issue else "no, seen here for the first time"
+        return ", ".join(
+            [*(said or ["no"])] if brief else ["first seen now" if said else "no, seen for the first time", *said]
+        )
     where = f" in {len(pattern.repositories):,} repositories" if len(pattern.repositories) > 1 else ""
-    said = f"yes, {count(pattern.count, 'time')}{where} since {day(pattern.first_seen)}"
-    if issue:
-        said += f", issue {issue_link(issue)}" + ("" if issue.state == "open" else " (closed)")
-    return said + (", muted" if pattern.muted else "")
+    times = f"{count(pattern.count, 'time')}{where} since {day(pattern.first_seen)}"
+    own = reported.verdict is not None and reported.verdict.kind is Kind.NEW
+    return ", ".join([times, *(["in the author's own runs alone"] * own), *said, *(["muted"] * pattern.muted)])
+
+
+def next_steps(group: Group) -> tuple[str, ...]:
+    """What to do about it as Markdown sentences: the verdict's advice, then the suggestions."""
+    advice = (prose(group.verdict.advice),) if group.verdict and group.verdict.advice.strip() else ()
+    return advice + steps_to_take(group.failure, group.first.pattern)
 
 
 def steps_to_take(failure: Failure, pattern: Pattern | None = None) -> tuple[str, ...]:
-    """What to do about it as Markdown sentences: the classifier's suggestions, else the pattern's."""
+    """The classifier's suggestions as Markdown sentences, else the pattern's."""
     suggestions: Sequence[str] = failure.suggestions or (pattern.suggestions if pattern else ())
     return tuple(prose(suggestion) for suggestion in suggestions if suggestion.strip())
 
@@ -142,8 +174,24 @@ def location(failure: Failure) -> str | None:
 
 
 def why(failure: Failure) -> str:
-    """One sentence on how the verdict came about, as Markdown."""
-    reasons = "; ".join(prose(reason.rstrip(".")) for reason in failure.reasons[:5])
+    """Why it was classified so: the reasons as sentences, how sure that is, and the rule."""
+    given = [reason for reason in failure.reasons if reason.strip() and reason != _SAYS_NOTHING]
+    reasons = " ".join(_sentence(reason, failure.tool) for reason in given[:_REASONS])
     rule = f"rule {code(failure.rule)}" if failure.rule else "no rule matched"
-    sure = f", {round(failure.confidence * 100)}% sure" if failure.confidence > 0 else ""
-    return f"{rule}{sure}" + (f": {reasons}" if reasons else "")
+    sure = next(words for least, words in _SURE if failure.confidence >= least or not least)
+    closing = (
+        f"{sure} ({rule})." if failure.confidence > 0 else f"{rule.capitalize() if not failure.rule else 'By ' + rule}."
+    )
+    return f"{reasons} {closing}" if reasons else closing
+
+
+def _sentence(reason: str, tool: str | None) -> str:
+    text = reason.strip().rstrip(".")
+    starts_with_name = bool(tool) and text.startswith(str(tool))
+    return prose(text if starts_with_name else text[:1].upper() + text[1:]) + "."
+
+
+def what(failure: Failure) -> str:
+    """Category and severity, and how often in a row where it was not once."""
+    row = f", failed {count(failure.retry_count + 1, 'time')} in a row" if failure.retry_count else ""
+    return f"{word(failure.category)}, severity {word(failure.severity)}{row}"

@@ -9,18 +9,20 @@ import pytest
 
 from bot.commands.registry import COMMANDS, find
 from bot.commands.spec import Who
-from bot.facts import CheckRunText, IssueText
+from bot.facts import CheckRunText, IssueText, ReportedFailure
 from bot.render import help as help_texts
 from bot.render.check_run import check_run
 from bot.render.health import health_json, health_markdown
 from bot.render.issue import closed_comment, issue, outage, reopened_comment
 from bot.render.pull_request import pull_request
+from bot.verdict import Evidence, Kind
 from storage.model import Failure
 from tests import factories as make
 from tests.snapshot import assert_snapshot
 
 KNOWN = make.reported(pattern=make.a_pattern(), issue=make.an_issue())
 LINT = make.reported(make.a_lint_failure())
+MENDED = "It was mended on `main` since: rebase onto it."
 HOSTILE = "</details> ``` <img src=x> @octocat closes #1 | [a](https://x.test) https://github.com/o/r/issues/1"
 
 
@@ -51,7 +53,38 @@ def legs(number: int) -> tuple[Failure, ...]:
     return tuple(make.a_failure(job_id=i, job=f"test (ubuntu-24.04, 3.{i})") for i in range(number))
 
 
+def judged(kind: Kind, failure: Failure | None = None, **fields: str) -> ReportedFailure:
+    return make.reported(
+        failure or make.a_failure(),
+        verdict=make.a_verdict(kind, **fields),
+        issue=make.an_issue() if kind is Kind.KNOWN else None,
+        pattern=None if kind in (Kind.NEW, Kind.UNKNOWN) else make.a_pattern(),
+    )
+
+
+HOSTILE_VERDICT = make.a_verdict(
+    why=f"It fails on `{HOSTILE}` as well.",
+    advice=f"It was mended on `{HOSTILE}` since.",
+    evidence=(Evidence(HOSTILE, "https://github.com/octo/shop/actions/runs/1"),),
+)
+MIXED = (judged(Kind.BASE), judged(Kind.NEW, make.a_lint_failure()))
+EXCUSED = (judged(Kind.BASE), judged(Kind.FLAKY, make.a_lint_failure()))
+TIME_OUT = make.reported(make.a_time_out(), hang=make.a_hang(), verdict=make.a_verdict(Kind.NEW))
+
 CHECK_RUNS = {
+    **{f"verdict-{kind}": make.a_commit_report(judged(kind)) for kind in Kind},
+    "verdict-mended": make.a_commit_report(judged(Kind.KNOWN, advice=MENDED)),
+    "verdict-mixed": make.a_commit_report(*MIXED),
+    "verdict-hostile": make.a_commit_report(make.reported(hostile_failure(), verdict=HOSTILE_VERDICT)),
+    "verdict-legs": make.a_commit_report(
+        *(make.reported(leg, verdict=make.a_verdict()) for leg in legs(30)),
+        judged(Kind.NEW, make.a_lint_failure()),
+    ),
+    "own-pattern": make.a_commit_report(
+        make.reported(verdict=make.a_verdict(Kind.NEW), pattern=make.a_pattern(count=2))
+    ),
+    "time-out": make.a_commit_report(TIME_OUT),
+    "recovered": make.a_commit_report(recovered=(make.a_failure(), make.a_lint_failure())),
     "one": make.a_commit_report(make.reported()),
     "known": make.a_commit_report(KNOWN),
     "two": make.a_commit_report(KNOWN, LINT),
@@ -89,8 +122,9 @@ def test_check_run_reads_as_it_was_approved(name: str) -> None:
 
 def _check_run(text: CheckRunText) -> str:
     places = [f"- {a.path}:{a.line}: {a.title}: {a.message}" for a in text.annotations]
+    buttons = f"buttons: {', '.join(button.label for button in text.buttons) or 'none'}"
     return (
-        f"```text\ntitle: {text.title}\nconclusion: {text.conclusion}\n```\n\n"
+        f"```text\ntitle: {text.title}\nconclusion: {text.conclusion}\n{buttons}\n```\n\n"
         + "\n".join([text.summary, "", *places]).rstrip()
     )
 
@@ -105,6 +139,30 @@ ISSUES = {
             previous=make.an_issue(number=4, state="closed", closed_at=make.NOW - 20 * 86_400),
         )
     ),
+    "full": issue(
+        make.an_issue_report(
+            *(
+                make.a_failure(
+                    run_id=9100 - i,
+                    detected_at=make.NOW - i * 7200,
+                    branch="main" if i % 3 else "release/2",
+                    reasons=("pytest said so in line 55.", "pytest ended as failed afterwards."),
+                )
+                for i in range(20)
+            ),
+            affected_repositories=(make.REPOSITORY, "octo/billing", "octo/web"),
+            related=(make.an_issue(number=9), make.an_issue(number=7, state="closed", closed_at=make.NOW - 86_400)),
+            previous=make.an_issue(number=4, state="closed", closed_at=make.NOW - 20 * 86_400),
+            first_seen=make.NOW - 9 * 86_400,
+            last_seen=make.NOW,
+            branches=("main", "release/2", "feature/a", "feature/b", "feature/c", "feature/d", "feature/e"),
+            first_red="b7c0ffee6a5d4c3b2a14f1a9c02be7d5a3386e1c",
+            last_green="0ddba11e6a5d4c3b2a14f1a9c02be7d5a3386e1c",
+            total=37,
+        )
+    ),
+    "three": issue(make.an_issue_report(*(make.a_failure(run_id=9100 - i) for i in range(3)), first_red=make.COMMIT)),
+    "time-out": issue(make.an_issue_report(make.a_time_out(), hang=make.a_hang())),
     "hostile": issue(make.an_issue_report(hostile_failure(), mention="")),
     "outage": outage(make.an_outage_report(*different(12))),
     "gathered": outage(make.an_outage_report(*different(3), kind="gathered")),
@@ -121,6 +179,20 @@ def _issue(text: IssueText) -> str:
 
 
 PULL_REQUESTS = {
+    "not-yours": pull_request(make.a_commit_report(judged(Kind.BASE))),
+    "not-yours-two": pull_request(make.a_commit_report(*EXCUSED), mention="@copilot"),
+    "yours": pull_request(make.a_commit_report(judged(Kind.NEW)), mention="@copilot"),
+    "known": pull_request(make.a_commit_report(judged(Kind.KNOWN, advice=MENDED))),
+    "unclear": pull_request(make.a_commit_report(judged(Kind.UNKNOWN))),
+    "mixed": pull_request(make.a_commit_report(*MIXED), mention="@copilot"),
+    "many-mixed": pull_request(
+        make.a_commit_report(*(judged(list(Kind)[i % 6], failure) for i, failure in enumerate(different(12))))
+    ),
+    "verdict-hostile": pull_request(
+        make.a_commit_report(make.reported(hostile_failure(), verdict=HOSTILE_VERDICT), judged(Kind.FLAKY))
+    ),
+    "time-out": pull_request(make.a_commit_report(TIME_OUT)),
+    "recovered": pull_request(make.a_commit_report(recovered=(make.a_failure(),))),
     "one": pull_request(make.a_commit_report(make.reported(), runs=(make.a_run(pull_request=31),))),
     "two": pull_request(make.a_commit_report(KNOWN, LINT), mention="@copilot"),
     "many": pull_request(make.a_commit_report(*map(make.reported, different(12)))),
