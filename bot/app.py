@@ -23,6 +23,7 @@ from bot.metrics import Metrics
 from bot.monitor import PipelineMonitor
 from bot.perform.ledger import Ledger
 from bot.perform.performer import Performer
+from bot.perform.requests import Requests
 from bot.reading import RunReader
 from bot.router import build_router
 from bot.services import Services
@@ -133,7 +134,14 @@ def _services(
         performer=Performer(database, ledger, web_url=settings.web_url, mention=MENTION, clock=clock),
         clock=clock,
     )
-    return Services(database=database, gateway=gateway, monitor=monitor, ledger=ledger, clock=clock)
+    return Services(
+        database=database,
+        gateway=gateway,
+        monitor=monitor,
+        ledger=ledger,
+        requests=Requests(database, clock=clock),
+        clock=clock,
+    )
 
 
 async def run(

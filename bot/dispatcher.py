@@ -9,6 +9,8 @@ from gidgethub.sansio import Event
 
 from bot.errors import GiveUp
 from bot.services import Services
+from bot.work import NOTIFY, REFRESH, Follow
+from storage import installations
 from storage.model import Job
 
 
@@ -21,13 +23,31 @@ class Dispatcher:
 
     async def __call__(self, job: Job) -> None:
         """See one job through; GiveUp where nobody can ever do it."""
-        if job.kind != "delivery" or job.event is None:
+        if job.kind in {NOTIFY, REFRESH}:
+            await self._follow(job)
+        elif job.kind == "delivery" and job.event is not None:
+            await self._deliver(job, job.event)
+        else:
             raise GiveUp(f"work of the kind {job.kind!r} is not known to this version")
+
+    async def _follow(self, job: Job) -> None:
+        follow = msgspec.json.decode(job.payload, type=Follow)
+        async with self._services.database.read() as conn:
+            repo = await installations.repository(conn, follow.repo_id)
+        if repo is None:
+            raise GiveUp(f"repository {follow.repo_id} is not known")
+        with structlog.contextvars.bound_contextvars(event_name=job.kind, repo=repo.full_name):
+            if job.kind == NOTIFY:
+                await self._services.monitor.notify(follow.fingerprints, repo)
+            else:
+                await self._services.monitor.refresh_fingerprints(follow.fingerprints, repo)
+
+    async def _deliver(self, job: Job, event_name: str) -> None:
         data = _decoded(job.payload)
-        event = Event(data, event=job.event, delivery_id=job.guid or "")
+        event = Event(data, event=event_name, delivery_id=job.guid or "")
         if not self._router.fetch(event):
-            raise GiveUp(f"nobody handles {job.event} {data['action']!r}")
-        with structlog.contextvars.bound_contextvars(event_name=job.event, **_names(data)):
+            raise GiveUp(f"nobody handles {event_name} {data['action']!r}")
+        with structlog.contextvars.bound_contextvars(event_name=event_name, **_names(data)):
             await self._router.dispatch(event, self._services)
 
 

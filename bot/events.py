@@ -5,6 +5,7 @@ Field names and nullability follow GitHub's webhook description (docs.github.com
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -57,9 +58,15 @@ class PullBase(Shape, frozen=True):
     repo: InstallationRef | None = None
 
 
+class PullHead(Shape, frozen=True):
+    ref: str | None = None
+    sha: str | None = None
+
+
 class PullRef(Shape, frozen=True):
     number: int
     base: PullBase | None = None
+    head: PullHead | None = None
 
 
 class WorkflowRunShape(Shape, frozen=True):
@@ -121,13 +128,19 @@ class CheckRunShape(Shape, frozen=True):
     app: App | None = None
 
 
+class RequestedAction(Shape, frozen=True):
+    identifier: str
+
+
 class CheckRunEvent(Shape, frozen=True):
-    """`check_run`: rerequested reaches only the App that owns the run."""
+    """`check_run`: rerequested and requested_action (a button) reach only the App that owns the run."""
 
     action: str
     check_run: CheckRunShape
     repository: RepositoryRef
     installation: InstallationRef | None = None
+    requested_action: RequestedAction | None = None
+    sender: Account | None = None
 
 
 class CommentShape(Shape, frozen=True):
@@ -143,6 +156,8 @@ class IssueShape(Shape, frozen=True):
     state: str = "open"
     state_reason: str | None = None
     user: Account | None = None
+    pull_request: dict[str, object] | None = None
+    """Present where it is a pull request."""
 
 
 class IssueCommentEvent(Shape, frozen=True):
@@ -163,6 +178,7 @@ class IssuesEvent(Shape, frozen=True):
     issue: IssueShape
     repository: RepositoryRef
     installation: InstallationRef | None = None
+    sender: Account | None = None
 
 
 class InstallationShape(Shape, frozen=True):
@@ -233,7 +249,7 @@ def run_of_workflow(event: WorkflowRunEvent) -> Run:
     created = epoch(run.created_at) or 0
     fork = run.head_repository is None or run.head_repository.id != repository.id
     branch = run.head_branch or ""
-    pull = pull_request_of(run.pull_requests, repository.id)
+    pull = _queued(branch) or pull_request_of(run.pull_requests, repository.id)
     own = not fork and run.event not in PULL_REQUEST_EVENTS
     return Run(
         installation_id=event.installation.id if event.installation else 0,
@@ -259,6 +275,23 @@ def run_of_workflow(event: WorkflowRunEvent) -> Run:
         pull_request=pull.number if pull else None,
         base_branch=(pull.base.ref if pull and pull.base else None) or "",
     )
+
+
+QUEUE = re.compile(r"^gh-readonly-queue/(?P<base>.+)/pr-(?P<number>\d+)-[0-9a-f]{7,64}$")
+"""The branch on which GitHub's merge queue tries a pull request."""
+
+
+def _queued(branch: str) -> PullRef | None:
+    found = QUEUE.match(branch)
+    return PullRef(int(found["number"]), PullBase(ref=found["base"])) if found else None
+
+
+def is_outdated(event: WorkflowRunEvent) -> bool:
+    """The payload itself shows that the run's pull request has another head by now."""
+    run = event.workflow_run
+    pull = pull_request_of(run.pull_requests, event.repository.id)
+    head = pull.head.sha if pull and pull.head else None
+    return run.event in PULL_REQUEST_EVENTS and run.event != "merge_group" and head not in {None, run.head_sha}
 
 
 def run_of_suite(event: CheckSuiteEvent) -> Run:

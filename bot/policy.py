@@ -56,6 +56,8 @@ class RunFacts:
     """The pull request has our comment already."""
     opened_last_hour: int
     now: int
+    muted: frozenset[str] = frozenset()
+    """Fingerprints of which nobody wants to be told."""
     threshold: Threshold = DEFAULT_THRESHOLD
 
 
@@ -84,7 +86,7 @@ def decide(facts: RunFacts) -> tuple[Action, ...]:
 def _comment(facts: RunFacts) -> tuple[Action, ...]:
     if facts.pull_request is None:
         return ()
-    crossed = any(failure.crossed for failure in facts.failures)
+    crossed = any(failure.crossed and failure.fingerprint not in facts.muted for failure in facts.failures)
     if not crossed and not facts.has_comment:
         return ()
     return (CommentOnPull(facts.pull_request, facts.run.commit, mention=not facts.run.fork),)
@@ -95,6 +97,8 @@ def _issues(facts: RunFacts) -> tuple[Action, ...]:
     actions: list[Action] = []
     new: list[str] = []
     for fingerprint, group in _by_fingerprint(facts.failures).items():
+        if fingerprint in facts.muted:
+            continue
         issue = facts.issues.get(fingerprint)
         crossed = any(failure.crossed for failure in group)
         if issue is not None and issue.state == "open":

@@ -42,6 +42,10 @@ class Reading:
     failures: tuple[Failure, ...]
     notes: tuple[str, ...] = ()
 
+    def of_pull_request(self, number: int | None) -> Reading:
+        """The same, where the pull request was found out only after the reading."""
+        return replace(self, failures=tuple(replace(failure, pull_request=number) for failure in self.failures))
+
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:

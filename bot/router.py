@@ -45,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     Route("check_suite", "rerequested", Lane.REPOSITORY, check_suite.rerequested),
     Route("check_suite", "completed", Lane.REPOSITORY, check_suite.completed),
     Route("check_run", "rerequested", Lane.REPOSITORY, check_run.rerequested),
+    Route("check_run", "requested_action", Lane.REPOSITORY, check_run.pressed),
     Route("issue_comment", "created", Lane.COMMANDS, issue_comment.created),
     Route("issues", "closed", Lane.REPOSITORY, issues.closed),
     Route("issues", "reopened", Lane.REPOSITORY, issues.reopened),

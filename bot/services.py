@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.github.gateway import Gateway
 from bot.monitor import PipelineMonitor
 from bot.perform.ledger import Ledger
+from bot.perform.requests import Requests
 from storage.database import Database
 
 
@@ -19,4 +20,5 @@ class Services:
     gateway: Gateway
     monitor: PipelineMonitor
     ledger: Ledger
+    requests: Requests
     clock: Callable[[], float]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from storage import retention, schedules
+from storage import retention, schedules, words
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 
@@ -40,6 +40,7 @@ class Upkeep:
     async def once(self) -> None:
         """Do what is due now."""
         now = int(self._clock())
+        await self._database.write(lambda tx: words.wake(tx, now))
         if await self._database.write(lambda tx: schedules.due(tx, "prune", now, DAILY)):
             gone = await retention.prune(
                 self._database, now, retention_days=self._retention_days, excerpt_days=self._excerpt_days

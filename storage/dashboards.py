@@ -1,20 +1,99 @@
-"""What the dashboards count. One covering index answers a window of one repository or installation."""
+"""What the dashboards count. Covering indices answer one repository's window, rollups by day those of many."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Float, case, cast, func, select
+from sqlalchemy import and_, case, func, literal, select, union_all
 
 from storage.merging import COUNTED
 from storage.model import Health
-from storage.tables import YES, pipeline_runs
+from storage.scopes import Scope, everything
+from storage.tables import YES, failure_daily, pipeline_failures, pipeline_runs, repositories, run_daily
+from storage.windows import DAY, Piece, Window, from_rollups, pieces
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _runs = pipeline_runs.c
+_failures = pipeline_failures.c
 _SCORES = ((95.0, "excellent"), (85.0, "good"), (70.0, "fair"), (0.0, "poor"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Runs that count: how many succeeded and failed; `seconds` is the time of the `timed` ones."""
+
+    success: int = 0
+    failure: int = 0
+    seconds: int = 0
+    timed: int = 0
+
+    @property
+    def runs(self) -> int:
+        """All of them."""
+        return self.success + self.failure
+
+    @property
+    def failure_rate(self) -> float | None:
+        """Percent; None without runs."""
+        return 100.0 * self.failure / self.runs if self.runs else None
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.success + other.success,
+            self.failure + other.failure,
+            self.seconds + other.seconds,
+            self.timed + other.timed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """The earlier and the later half of a window."""
+
+    earlier: Tally = Tally()
+    later: Tally = Tally()
+
+    @property
+    def whole(self) -> Tally:
+        """Both together."""
+        return self.earlier + self.later
+
+    @property
+    def direction(self) -> str:
+        """`increasing` where the failure rate rose by ten points or more, `decreasing` where it fell so; `stable`."""
+        before, after = self.earlier.failure_rate, self.later.failure_rate
+        if before is None or after is None or abs(after - before) < 10:
+            return "stable"
+        return "increasing" if after > before else "decreasing"
+
+    def __add__(self, other: Halves) -> Halves:
+        return Halves(self.earlier + other.earlier, self.later + other.later)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Runs that count within an hour or a day from `start`, and how many of them failed."""
+
+    start: int
+    runs: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How many failures of one kind a repository had."""
+
+    repo_id: int
+    category: str
+    severity: str
+    count: int
 
 
 async def health(
@@ -32,23 +111,14 @@ async def health(
     `time_range` and `repository` are passed through as they are shown. Cancelled, skipped, neutral and running runs
     do not count.
     """
-    took = case((_runs.started_at > 0, _runs.completed_at - _runs.started_at))
-    query = select(
-        func.count().label("total"),
-        func.count(case((_runs.conclusion == COUNTED[0], 1))).label("good"),
-        # A run that was re-recorded with odd clocks must not make the average negative.
-        func.avg(cast(case((took >= 0, took)), Float)).label("seconds"),
-    ).where(
-        _runs.latest == YES,
-        _runs.completed_at >= since,
-        _runs.completed_at < until,
-        _runs.conclusion.in_(COUNTED),
-    )
     if repo_id is not None:
-        query = query.where(_runs.repo_id == repo_id)
-    if installation_id is not None:
-        query = query.where(_runs.installation_id == installation_id)
-    return _health((await conn.execute(query)).one(), time_range, repository)
+        scope = Scope((installation_id,) if installation_id is not None else (), (repo_id,))
+    elif installation_id is not None:
+        scope = Scope((installation_id,))
+    else:
+        scope = await everything(conn)
+    found = await halves(conn, scope, Window(since, until, until))
+    return health_of(sum(found.values(), Halves()).whole, time_range, repository)
 
 
 def score(success_rate: float | None) -> str:
@@ -58,15 +128,130 @@ def score(success_rate: float | None) -> str:
     return next(word for least, word in _SCORES if success_rate >= least)
 
 
-def _health(row: Any, time_range: str, repository: str | None) -> Health:
-    rate = round(100.0 * row.good / row.total, 1) if row.total else None
+def health_of(tally: Tally, time_range: str, repository: str | None) -> Health:
+    """The health that these runs come to."""
+    rate = round(100.0 * tally.success / tally.runs, 1) if tally.runs else None
     return Health(
         time_range=time_range,
         repository=repository,
         success_rate=rate,
-        total_runs=row.total,
-        successful_runs=row.good,
-        failed_runs=row.total - row.good,
-        average_duration_minutes=round((row.seconds or 0.0) / 60, 2),
+        total_runs=tally.runs,
+        successful_runs=tally.success,
+        failed_runs=tally.failure,
+        average_duration_minutes=round(tally.seconds / tally.timed / 60, 2) if tally.timed else 0.0,
         health_score=score(rate),
     )
+
+
+async def halves(conn: AsyncConnection, scope: Scope, window: Window) -> dict[int, Halves]:
+    """Of every repository of the scope with runs that count, both halves of the window, by repository id."""
+    parts = [
+        _days_of(scope, piece) if piece.whole else _runs_of(scope, piece)
+        for piece in pieces(window, by_day=from_rollups(scope, window))
+    ]
+    part = union_all(*parts).subquery()
+    totals = [func.sum(part.c[name]).label(name) for name in ("success", "failure", "seconds", "timed")]
+    query = select(part.c.repo_id, part.c.later, *totals).group_by(part.c.repo_id, part.c.later)
+    found: dict[int, Halves] = {}
+    for row in await conn.execute(query):
+        tally = Tally(int(row.success), int(row.failure), int(row.seconds), int(row.timed))
+        if tally.runs:
+            half = Halves(later=tally) if row.later else Halves(earlier=tally)
+            found[row.repo_id] = found.get(row.repo_id, Halves()) + half
+    return found
+
+
+async def trend(conn: AsyncConnection, scope: Scope, window: Window) -> list[Bucket]:
+    """Every hour or day (in UTC) of the window, empty ones included, oldest first."""
+    step = window.step
+    first, last = window.since // step, max(window.now, window.since) // step
+    counts: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    direct = Piece(window.since, window.until, later=False, whole=False)
+    if from_rollups(scope, window):
+        direct = Piece(window.since, (first + 1) * DAY, later=False, whole=False)
+        days = run_daily.c
+        totals = (func.sum(days.success + days.failure), func.sum(days.failure))
+        query = select(days.day, *totals).where(scope.within(days), days.day > first).group_by(days.day)
+        for day, runs, failed in await conn.execute(query):
+            _add(counts, min(day, last), int(runs), int(failed))
+    bucket = (_runs.completed_at // step).label("bucket")
+    bad = func.count(case((_runs.conclusion != COUNTED[0], 1)))
+    query = select(bucket, func.count(), bad).where(_counted(scope, direct)).group_by(bucket)
+    for at, runs, failed in await conn.execute(query):
+        # A clock that is ahead of ours must not make a bucket in the future.
+        _add(counts, min(at, last), runs, failed)
+    return [Bucket(at * step, *counts[at]) for at in range(first, last + 1)]
+
+
+async def failed(conn: AsyncConnection, scope: Scope, window: Window) -> list[Failed]:
+    """Failures by repository, category and severity."""
+    rest = [_failures.detected_at >= window.since]
+    if window.until is not None:
+        rest.append(_failures.detected_at < window.until)
+    kind = (_failures.repo_id, _failures.category, _failures.severity)
+    parts: list[Select[Any]] = []
+    if from_rollups(scope, window) and window.until is None:
+        first = -(-window.since // DAY)
+        rest.append(_failures.detected_at < first * DAY)
+        days = failure_daily.c
+        by_day = select(days.repo_id, days.category, days.severity, func.sum(days.count).label("count"))
+        parts.append(
+            by_day.where(scope.within(days), days.day >= first).group_by(days.repo_id, days.category, days.severity)
+        )
+    parts.append(select(*kind, func.count().label("count")).where(scope.within(_failures), *rest).group_by(*kind))
+    counts: dict[tuple[int, str, str], int] = defaultdict(int)
+    for repo_id, category, severity, count in await conn.execute(union_all(*parts)):
+        counts[(repo_id, category, severity)] += int(count)
+    return [Failed(*key, count) for key, count in sorted(counts.items()) if count > 0]
+
+
+async def names(conn: AsyncConnection, repo_ids: Collection[int]) -> dict[int, str]:
+    """The present names of repositories; of one that was never announced, the name its newest run had."""
+    found = {}
+    known = select(repositories.c.id, repositories.c.full_name).where(repositories.c.id.in_(repo_ids))
+    for repo_id, name in await conn.execute(known):
+        found[repo_id] = name
+    for repo_id in set(repo_ids) - found.keys():
+        query = select(_runs.repository).where(_runs.repo_id == repo_id).order_by(_runs.run_id.desc()).limit(1)
+        found[repo_id] = (await conn.execute(query)).scalar() or ""
+    return found
+
+
+def _runs_of(scope: Scope, piece: Piece) -> Select[Any]:
+    # A run that was re-recorded with odd clocks must not make the average negative.
+    took = case(
+        (and_(_runs.started_at > 0, _runs.completed_at >= _runs.started_at), _runs.completed_at - _runs.started_at)
+    )
+    return (
+        select(
+            _runs.repo_id,
+            literal(int(piece.later)).label("later"),
+            func.count(case((_runs.conclusion == COUNTED[0], 1))).label("success"),
+            func.count(case((_runs.conclusion != COUNTED[0], 1))).label("failure"),
+            func.coalesce(func.sum(took), 0).label("seconds"),
+            func.count(took).label("timed"),
+        )
+        .where(_counted(scope, piece))
+        .group_by(_runs.repo_id)
+    )
+
+
+def _days_of(scope: Scope, piece: Piece) -> Select[Any]:
+    days = run_daily.c
+    end = () if piece.end is None else (days.day < piece.end,)
+    totals = [func.sum(days[name]).label(name) for name in ("success", "failure", "seconds", "timed")]
+    return (
+        select(days.repo_id, literal(int(piece.later)).label("later"), *totals)
+        .where(scope.within(days), days.day >= piece.start, *end)
+        .group_by(days.repo_id)
+    )
+
+
+def _counted(scope: Scope, piece: Piece) -> ColumnElement[bool]:
+    end = () if piece.end is None else (_runs.completed_at < piece.end,)
+    counted = (_runs.latest == YES, _runs.conclusion.in_(COUNTED), _runs.completed_at >= piece.start)
+    return and_(scope.within(_runs), *counted, *end)
+
+
+def _add(counts: dict[int, tuple[int, int]], at: int, runs: int, failed: int) -> None:
+    counts[at] = (counts[at][0] + runs, counts[at][1] + failed)

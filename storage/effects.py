@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from storage.model import Effect
 from storage.rows import insert_into
@@ -54,6 +54,17 @@ async def find(conn: AsyncConnection, key: str) -> Effect | None:
         return await _effect(conn, key, fresh=False)
     except LookupError:
         return None
+
+
+async def count_since(conn: AsyncConnection, repo_id: int, kind: str, since: int, *, but: str = "") -> int:
+    """How many effects of a kind were intended in a repository at or after `since`, the one of key `but` left out."""
+    query = select(func.count()).where(
+        effects.c.repo_id == repo_id,
+        effects.c.kind == kind,
+        effects.c.created_at >= since,
+        effects.c.key != but,
+    )
+    return int((await conn.execute(query)).scalar_one())
 
 
 async def forget(tx: AsyncConnection, key: str) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from storage import failures, patterns, runs
+from storage import failures, patterns, rollups, runs
+from storage.advisory import one_at_a_time
 from storage.tables import pipeline_failures
 
 if TYPE_CHECKING:
@@ -34,10 +35,16 @@ class Learnt:
 async def learn(
     tx: AsyncConnection, run: Run, jobs: Sequence[JobResult] = (), failed: Sequence[Failure] = ()
 ) -> Learnt:
-    """Stores a run attempt, its jobs and failures; then retry counts, recoveries and patterns follow.
+    """Stores a run attempt, its jobs and failures; then retry counts, recoveries, patterns and rollups follow.
 
     The outcome is a function of all that was ever stored: order and repetition of calls do not matter.
     """
+    await one_at_a_time(tx, runs.lock_of(run))
+    async with rollups.kept(tx, run.repo_id, run.run_id):
+        return await _learn(tx, run, jobs, failed)
+
+
+async def _learn(tx: AsyncConnection, run: Run, jobs: Sequence[JobResult], failed: Sequence[Failure]) -> Learnt:
     before = await runs.run(tx, run.repo_id, run.run_id, run.run_attempt)
     changed = await runs.record(tx, run)
     await runs.save_jobs(tx, jobs)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 
 from storage.advisory import one_at_a_time
 from storage.model import Pattern, Repository
 from storage.rows import build, columns_of, insert_into
-from storage.tables import NO, failure_patterns, pipeline_failures, repositories
+from storage.tables import NO, failure_patterns, pattern_repositories, pipeline_failures, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +30,8 @@ async def refresh(tx: AsyncConnection, installation_id: int, fingerprints: Colle
     for fingerprint in sorted(set(fingerprints)):
         # Another repository's transaction may be about to add to it: count after it has committed.
         await one_at_a_time(tx, f"pattern:{installation_id}:{fingerprint}")
-        facts = await _facts(tx, installation_id, fingerprint)
+        where = await _count_repositories(tx, installation_id, fingerprint)
+        facts = await _facts(tx, installation_id, fingerprint, where)
         if facts is None:
             forgotten = delete(failure_patterns).where(
                 _patterns.installation_id == installation_id,
@@ -53,34 +54,6 @@ async def set_muted(tx: AsyncConnection, installation_id: int, fingerprint: str,
         installation_id=installation_id, fingerprint=fingerprint, muted=muted
     )
     await tx.execute(insert.on_conflict_do_update(index_elements=_KEY, set_={"muted": insert.excluded.muted}))
-
-
-async def patterns(
-    conn: AsyncConnection,
-    *,
-    since: int,
-    installation_id: int | None = None,
-    repo_id: int | None = None,
-    minimum: int = 2,
-) -> list[Pattern]:
-    """Patterns seen at least `minimum` times and last after `since`, the most frequent first.
-
-    With `repo_id` those that occurred there; counts are still of the whole installation.
-    """
-    query = select(*columns_of(failure_patterns, Pattern)).where(
-        _patterns.last_seen >= since, _patterns.count >= minimum
-    )
-    if installation_id is not None:
-        query = query.where(_patterns.installation_id == installation_id)
-    if repo_id is not None:
-        there = exists().where(
-            _failures.repo_id == repo_id,
-            _failures.fingerprint == _patterns.fingerprint,
-            _failures.installation_id == _patterns.installation_id,
-        )
-        query = query.where(there)
-    order = (_patterns.count.desc(), _patterns.last_seen.desc(), _patterns.fingerprint)
-    return build(Pattern, await conn.execute(query.order_by(*order)))
 
 
 async def pattern(conn: AsyncConnection, installation_id: int, fingerprint: str) -> Pattern | None:
@@ -131,7 +104,37 @@ async def nameable_repositories(conn: AsyncConnection, repo: Repository, fingerp
     return tuple(sorted((await conn.execute(query)).scalars()))
 
 
-async def _facts(tx: AsyncConnection, installation_id: int, fingerprint: str) -> dict[str, Any] | None:
+async def _count_repositories(tx: AsyncConnection, installation_id: int, fingerprint: str) -> list[dict[str, Any]]:
+    """Counts a fingerprint in each repository again, and keeps what it came to."""
+    failed = (
+        select(
+            _failures.repo_id,
+            func.min(_failures.detected_at).label("first_seen"),
+            func.max(_failures.detected_at).label("last_seen"),
+        )
+        .where(_failures.installation_id == installation_id, _failures.fingerprint == fingerprint)
+        .group_by(_failures.repo_id, _failures.run_id, _failures.job)
+        .subquery()
+    )
+    counted = select(
+        failed.c.repo_id,
+        func.count().label("count"),
+        func.min(failed.c.first_seen).label("first_seen"),
+        func.max(failed.c.last_seen).label("last_seen"),
+    ).group_by(failed.c.repo_id)
+    where = [dict(row._mapping) for row in await tx.execute(counted)]
+    kept = pattern_repositories.c
+    ours = and_(kept.installation_id == installation_id, kept.fingerprint == fingerprint)
+    await tx.execute(delete(pattern_repositories).where(ours))
+    if where:
+        key = {"installation_id": installation_id, "fingerprint": fingerprint}
+        await tx.execute(insert_into(tx, pattern_repositories), [key | row for row in where])
+    return where
+
+
+async def _facts(
+    tx: AsyncConnection, installation_id: int, fingerprint: str, where: list[dict[str, Any]]
+) -> dict[str, Any] | None:
     ours = (_failures.installation_id == installation_id, _failures.fingerprint == fingerprint)
     newest = (
         select(_failures.category, _failures.message, _failures.suggestions)
@@ -145,17 +148,14 @@ async def _facts(tx: AsyncConnection, installation_id: int, fingerprint: str) ->
     row = (await tx.execute(newest)).first()
     if row is None:
         return None
-    failed = select(_failures.repo_id, _failures.run_id, _failures.job).where(*ours).distinct().subquery()
-    seen = select(func.min(_failures.detected_at), func.max(_failures.detected_at)).where(*ours)
-    first_seen, last_seen = (await tx.execute(seen)).one()
     return {
         "category": row.category,
         "description": row.message,
         "suggestions": row.suggestions,
-        "count": (await tx.execute(select(func.count()).select_from(failed))).scalar_one(),
+        "count": sum(each["count"] for each in where),
         "repositories": await _repositories(tx, installation_id, fingerprint),
-        "first_seen": first_seen,
-        "last_seen": last_seen,
+        "first_seen": min(each["first_seen"] for each in where),
+        "last_seen": max(each["last_seen"] for each in where),
     }
 
 

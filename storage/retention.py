@@ -10,11 +10,15 @@ from sqlalchemy import and_, delete, exists, func, select, tuple_, update
 from storage.tables import (
     deliveries,
     effects,
+    failure_daily,
     failure_patterns,
     jobs,
+    pattern_daily,
+    pattern_repositories,
     pipeline_failures,
     pipeline_jobs,
     pipeline_runs,
+    run_daily,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +60,9 @@ async def prune(database: Database, now: int, *, retention_days: int, excerpt_da
         deliveries.c.received_at_ms < (now - DELIVERY_DAYS * DAY) * 1000,
         ~exists().where(jobs.c.guid == deliveries.c.guid),
     )
+    for rollup in (run_daily, failure_daily, pattern_daily):
+        await _delete(database, rollup, rollup.c.day < old // DAY)
+    await _delete(database, pattern_repositories, pattern_repositories.c.last_seen < old)
     ended = func.coalesce(runs.completed_at, runs.started_at) < old
     return Forgotten(
         deliveries=await _delete(database, deliveries, worked_off),

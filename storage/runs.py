@@ -27,7 +27,7 @@ async def record(tx: AsyncConnection, run: Run) -> bool:
     Order and repetition do not matter: a completed attempt stays completed, and facts learnt later are added.
     """
     # Two reports of one run at once would both find no row, or both call their attempt the latest.
-    await one_at_a_time(tx, f"run:{run.repo_id}:{run.run_id}")
+    await one_at_a_time(tx, lock_of(run))
     key = and_(_attempt_of(run), _runs.run_attempt == run.run_attempt)
     row = (await tx.execute(select(*columns_of(pipeline_runs, Run)).where(key))).first()
     if row is None:
@@ -39,6 +39,11 @@ async def record(tx: AsyncConnection, run: Run) -> bool:
         return False
     await tx.execute(update(pipeline_runs).where(key).values(values_of(merged)))
     return True
+
+
+def lock_of(run: Run) -> str:
+    """The lock that whoever changes what is known of a run holds."""
+    return f"run:{run.repo_id}:{run.run_id}"
 
 
 async def save_jobs(tx: AsyncConnection, results: Sequence[JobResult]) -> None:
@@ -78,6 +83,17 @@ async def latest_run_of_each_workflow(conn: AsyncConnection, repo_id: int, branc
         .order_by(_runs.workflow, _runs.run_id)
     )
     return build(Run, await conn.execute(query))
+
+
+async def newest_of_pull(conn: AsyncConnection, repo_id: int, pull_request: int) -> Run | None:
+    """The run of a pull request that was started last."""
+    query = (
+        runs_query()
+        .where(pipeline_runs.c.repo_id == repo_id, pipeline_runs.c.pull_request == pull_request)
+        .order_by(pipeline_runs.c.run_id.desc(), pipeline_runs.c.run_attempt.desc())
+        .limit(1)
+    )
+    return next(iter(build(Run, await conn.execute(query))), None)
 
 
 async def running(

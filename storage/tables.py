@@ -166,6 +166,7 @@ pipeline_runs = Table(
     PrimaryKeyConstraint("repo_id", "run_id", "run_attempt", name="pk_pipeline_runs"),
     Index("ix_runs_commit", "repo_id", "commit"),
     Index("ix_runs_branch", "repo_id", "branch", "workflow_id", "run_id"),
+    Index("ix_runs_pull", "repo_id", "pull_request", "run_id", **_where("pull_request IS NOT NULL")),
     Index("ix_runs_live", "repo_id", "started_at", **_where("latest = 1 AND status <> 'completed'")),
     # `latest` is in the key as well: SQLite calls an index covering only if it holds the columns of its condition.
     Index(
@@ -175,7 +176,7 @@ pipeline_runs = Table(
     ),
     Index(
         "ix_runs_installation_window",
-        *("installation_id", "completed_at", "conclusion", "started_at", "latest"),
+        *("installation_id", "completed_at", "conclusion", "started_at", "repo_id", "latest"),
         **_where("latest = 1"),
     ),
     **_KEYED,
@@ -238,6 +239,7 @@ pipeline_failures = Table(
     Index("ix_failures_fingerprint", "repo_id", "fingerprint", "detected_at"),
     Index("ix_failures_pattern", "installation_id", "fingerprint"),
     Index("ix_failures_window", "repo_id", "detected_at", "category", "severity"),
+    Index("ix_failures_installation_window", "installation_id", "detected_at", "category", "severity", "repo_id"),
     Index(
         "ix_failures_open",
         *("repo_id", "branch", "workflow_id", "fingerprint"),
@@ -261,6 +263,65 @@ failure_patterns = Table(
     Column("suggestions", TextList, nullable=False, server_default="[]"),
     PrimaryKeyConstraint("installation_id", "fingerprint", name="pk_failure_patterns"),
     Index("ix_patterns_seen", "installation_id", "last_seen"),
+    **_KEYED,
+)
+
+# The same by repository: what readers of one repository may know of a pattern is summed from here.
+pattern_repositories = Table(
+    "pattern_repositories",
+    metadata,
+    _whole("installation_id"),
+    _text("fingerprint", None),
+    _whole("repo_id"),
+    _whole("count", "0"),
+    _whole("first_seen", "0"),
+    _whole("last_seen", "0"),
+    PrimaryKeyConstraint("installation_id", "fingerprint", "repo_id", name="pk_pattern_repositories"),
+    Index("ix_pattern_repositories_seen", "repo_id", "last_seen"),
+    Index("ix_pattern_repositories_recent", "installation_id", "last_seen"),
+    **_KEYED,
+)
+
+# Rollups. `day` counts days since 1970 in UTC. A row follows from the runs and failures of that day, and is changed
+# only by `rollups.apply` and `rollups.reconcile`.
+run_daily = Table(
+    "run_daily",
+    metadata,
+    _whole("installation_id"),
+    _whole("day"),
+    _whole("repo_id"),
+    _whole("success", "0"),
+    _whole("failure", "0"),
+    _whole("seconds", "0"),
+    _whole("timed", "0"),
+    PrimaryKeyConstraint("installation_id", "day", "repo_id", name="pk_run_daily"),
+    **_KEYED,
+)
+
+failure_daily = Table(
+    "failure_daily",
+    metadata,
+    _whole("installation_id"),
+    _whole("day"),
+    _whole("repo_id"),
+    _text("category", None),
+    _text("severity", None),
+    _whole("count", "0"),
+    PrimaryKeyConstraint("installation_id", "day", "repo_id", "category", "severity", name="pk_failure_daily"),
+    **_KEYED,
+)
+
+pattern_daily = Table(
+    "pattern_daily",
+    metadata,
+    _whole("installation_id"),
+    _whole("day"),
+    _text("fingerprint", None),
+    _whole("repo_id"),
+    _whole("count", "0"),
+    _whole("seconds", "0"),
+    PrimaryKeyConstraint("installation_id", "day", "fingerprint", "repo_id", name="pk_pattern_daily"),
+    Index("ix_pattern_daily_repo", "repo_id", "day", "fingerprint", "count", "seconds"),
     **_KEYED,
 )
 

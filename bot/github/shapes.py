@@ -115,6 +115,7 @@ class PullShape(Shape, frozen=True):
     number: int
     state: str = "open"
     head: PullEndShape | None = None
+    base: PullEndShape | None = None
 
 
 ShapeT = TypeVar("ShapeT", bound=Shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gidgethub.sansio import Event
 
-from bot.events import WorkflowRunEvent, parse, run_of_workflow
+from bot.events import WorkflowRunEvent, is_outdated, parse, run_of_workflow
 from bot.handlers.repositories import repository_of
 from bot.services import Services
 
@@ -20,4 +20,4 @@ async def completed(event: Event, services: Services) -> None:
     """completed: once for each attempt."""
     parsed = parse(event.data, WorkflowRunEvent)
     repo = await repository_of(services.database, parsed.repository, parsed.installation)
-    await services.monitor.completed(run_of_workflow(parsed), repo)
+    await services.monitor.completed(run_of_workflow(parsed), repo, stale=is_outdated(parsed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.render.failure import moment
-from bot.render.markdown import code, fence, link
+from bot.render.markdown import code, fence, link, prose
 from storage.model import Failure
 
 
@@ -42,6 +42,16 @@ def rerun_markdown(red: Sequence[Failure]) -> str:
     jobs = ", ".join(link(code(failure.job, limit=60), failure.url) for failure in red[:10])
     more = f" and {len(red) - 10} more" if len(red) > 10 else ""
     return f"Started again: {jobs}{more}."
+
+
+def failed_markdown(reason: str) -> str:
+    """What was asked for could not be done."""
+    return prose(reason)
+
+
+def too_many_markdown(most: int) -> str:
+    """The last answer for a while."""
+    return f"That were {most} commands within an hour. I am silent for you here until it is over."
 
 
 def _what(failure: Failure) -> str:

@@ -35,6 +35,8 @@ def upgrade() -> None:
     _pipeline_runs()
     _pipeline_runs_indices()
     _repositories()
+    _rollups()
+    _pattern_rollups()
     _schedules()
 
 
@@ -242,6 +244,12 @@ def _pipeline_failures_indices() -> None:
         sqlite_where=sa.text("resolved_at IS NULL"),
         postgresql_where=sa.text("resolved_at IS NULL"),
     )
+    op.create_index(
+        "ix_failures_installation_window",
+        "pipeline_failures",
+        ["installation_id", "detected_at", "category", "severity", "repo_id"],
+        unique=False,
+    )
     op.create_index("ix_failures_pattern", "pipeline_failures", ["installation_id", "fingerprint"], unique=False)
     op.create_index(
         "ix_failures_window", "pipeline_failures", ["repo_id", "detected_at", "category", "severity"], unique=False
@@ -303,7 +311,7 @@ def _pipeline_runs_indices() -> None:
     op.create_index(
         "ix_runs_installation_window",
         "pipeline_runs",
-        ["installation_id", "completed_at", "conclusion", "started_at", "latest"],
+        ["installation_id", "completed_at", "conclusion", "started_at", "repo_id", "latest"],
         unique=False,
         sqlite_where=sa.text("latest = 1"),
         postgresql_where=sa.text("latest = 1"),
@@ -315,6 +323,14 @@ def _pipeline_runs_indices() -> None:
         unique=False,
         sqlite_where=sa.text("latest = 1 AND status <> 'completed'"),
         postgresql_where=sa.text("latest = 1 AND status <> 'completed'"),
+    )
+    op.create_index(
+        "ix_runs_pull",
+        "pipeline_runs",
+        ["repo_id", "pull_request", "run_id"],
+        unique=False,
+        sqlite_where=sa.text("pull_request IS NOT NULL"),
+        postgresql_where=sa.text("pull_request IS NOT NULL"),
     )
     op.create_index(
         "ix_runs_repo_window",
@@ -339,6 +355,66 @@ def _repositories() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_repositories_installation", "repositories", ["installation_id"], unique=False)
+
+
+def _rollups() -> None:
+    op.create_table(
+        "run_daily",
+        sa.Column("installation_id", WHOLE, nullable=False),
+        sa.Column("day", WHOLE, nullable=False),
+        sa.Column("repo_id", WHOLE, nullable=False),
+        sa.Column("success", WHOLE, server_default="0", nullable=False),
+        sa.Column("failure", WHOLE, server_default="0", nullable=False),
+        sa.Column("seconds", WHOLE, server_default="0", nullable=False),
+        sa.Column("timed", WHOLE, server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("installation_id", "day", "repo_id", name="pk_run_daily"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "failure_daily",
+        sa.Column("installation_id", WHOLE, nullable=False),
+        sa.Column("day", WHOLE, nullable=False),
+        sa.Column("repo_id", WHOLE, nullable=False),
+        sa.Column("category", TEXT, nullable=False),
+        sa.Column("severity", TEXT, nullable=False),
+        sa.Column("count", WHOLE, server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("installation_id", "day", "repo_id", "category", "severity", name="pk_failure_daily"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+
+
+def _pattern_rollups() -> None:
+    op.create_table(
+        "pattern_daily",
+        sa.Column("installation_id", WHOLE, nullable=False),
+        sa.Column("day", WHOLE, nullable=False),
+        sa.Column("fingerprint", TEXT, nullable=False),
+        sa.Column("repo_id", WHOLE, nullable=False),
+        sa.Column("count", WHOLE, server_default="0", nullable=False),
+        sa.Column("seconds", WHOLE, server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("installation_id", "day", "fingerprint", "repo_id", name="pk_pattern_daily"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    columns = ["repo_id", "day", "fingerprint", "count", "seconds"]
+    op.create_index("ix_pattern_daily_repo", "pattern_daily", columns, unique=False)
+    op.create_table(
+        "pattern_repositories",
+        sa.Column("installation_id", WHOLE, nullable=False),
+        sa.Column("fingerprint", TEXT, nullable=False),
+        sa.Column("repo_id", WHOLE, nullable=False),
+        sa.Column("count", WHOLE, server_default="0", nullable=False),
+        sa.Column("first_seen", WHOLE, server_default="0", nullable=False),
+        sa.Column("last_seen", WHOLE, server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("installation_id", "fingerprint", "repo_id", name="pk_pattern_repositories"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+    seen, recent = ["repo_id", "last_seen"], ["installation_id", "last_seen"]
+    op.create_index("ix_pattern_repositories_seen", "pattern_repositories", seen, unique=False)
+    op.create_index("ix_pattern_repositories_recent", "pattern_repositories", recent, unique=False)
 
 
 def _schedules() -> None:

@@ -1,0 +1,84 @@
+"""Keeps what was read of a run attempt: everything that follows from it, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import judging, policy
+from bot.policy import Threshold
+from bot.reading import Reading
+from classifiers.model import Category, JobFacts, Severity
+from classifiers.severity import severity
+from storage import failures, history, installations, runs, words
+from storage.database import Database
+from storage.model import Correction, Failure, Repository, Run
+
+log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """Run, jobs, failures, retry counts, recoveries, patterns and verdicts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, run: Run, repo: Repository, reading: Reading, threshold: Threshold) -> tuple[Failure, ...]:
+        """The failures of this attempt as they are stored now."""
+
+        async def store(tx: AsyncConnection) -> tuple[Failure, ...]:
+            await installations.save_repositories(tx, [repo])
+            learnt = await history.learn(tx, run, reading.jobs, await _shown(tx, run, reading.failures))
+            await failures.mark_crossed(tx, [f for f in learnt.failures if policy.crosses(f, threshold)])
+            await judging.record(tx, repo, await failures.keyed(tx, run.repo_id, learnt.recovered))
+            await judging.record(tx, repo, await failures.open_of_commit(tx, run.repo_id, run.commit))
+            # As settled: a failure that arrives after its recovery is told to nobody.
+            return tuple(await failures.failures_of_run(tx, run.repo_id, run.run_id, run.run_attempt))
+
+        stored = await self._database.write(store)
+        for failure in stored:
+            log.info(
+                "failure classified",
+                job=failure.job,
+                category=failure.category,
+                severity=failure.severity,
+                rule=failure.rule,
+                confidence=failure.confidence,
+                fingerprint=failure.fingerprint,
+                verdict=failure.verdict,
+            )
+        return stored
+
+
+async def _shown(tx: AsyncConnection, run: Run, found: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    """As people said they are to be shown, and as grave as the branch makes them."""
+    if not found:
+        return ()
+    said = await words.corrected(tx, run.repo_id, {failure.fingerprint for failure in found})
+    shown = [_corrected(failure, run, said.get(failure.fingerprint)) for failure in found]
+    if run.default_branch and await _others_broken(tx, run):
+        shown = [replace(failure, severity=Severity.CRITICAL.value) for failure in shown]
+    return tuple(shown)
+
+
+def _corrected(failure: Failure, run: Run, word: Correction | None) -> Failure:
+    if word is None:
+        return failure
+    facts = JobFacts(
+        workflow=run.workflow, job=failure.job, step=failure.step, branch=run.branch, default_branch=run.default_branch
+    )
+    return replace(
+        failure,
+        category=word.category,
+        severity=severity(Category(word.category), facts).value,
+        reasons=(*failure.reasons, f"A maintainer corrected the category to {word.category}."),
+    )
+
+
+async def _others_broken(tx: AsyncConnection, run: Run) -> bool:
+    """Whether other workflows ran on the branch, and each one's latest completed run there is red."""
+    latest = await runs.latest_run_of_each_workflow(tx, run.repo_id, run.branch)
+    others = [each for each in latest if each.workflow_id != run.workflow_id]
+    return bool(others) and all(each.conclusion in policy.FAILED for each in others)
