@@ -76,7 +76,13 @@ async def _uncancellable_connect(path: Path, mode: str, pragmas: tuple[str, ...]
 
 
 async def _connect(path: Path, mode: str, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(_uri(path, mode), uri=True, isolation_level=None)
+    opening = aiosqlite.connect(_uri(path, mode), uri=True, isolation_level=None)
+    try:
+        connection = await opening
+    except BaseException:
+        # aiosqlite 0.22 leaves its thread to end by itself, which fails loudly if the event loop closes first.
+        await asyncio.to_thread(opening._thread.join)
+        raise
     try:
         for pragma in pragmas:
             await connection.execute_fetchall(f"PRAGMA {pragma}")
