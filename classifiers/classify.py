@@ -25,6 +25,7 @@ from classifiers.severity import is_documentation, severity
 from classifiers.suggestions import suggestions_for
 
 MAX_FINDINGS = 12
+_CUT = "The repository's own rules took too long on this log; its rest was read without them."
 _LIMITS = (timedelta(minutes=360), timedelta(minutes=60 * 24 * 5))
 """Time limits of a hosted and of a self-hosted job (docs.github.com, Actions limits)."""
 
@@ -46,9 +47,16 @@ def conclude(scan: Scan, facts: JobFacts, rules: RuleSet) -> Classification:
     """The verdict on what a Scanner kept."""
     evidence = evidence_of(facts, rules)
     parts = segments(scan.anchors, scan.lines, facts)
-    ranking = rank(joined(scan, evidence), parts, facts, rules)
-    case = _Case(scan, facts, ranking, evidence)
-    return case.verdict()
+    known = joined(scan, evidence)
+    plain = _Case(scan, facts, rank(known, parts, facts, rules), evidence).verdict()
+    if scan.own:
+        # Ranked a second time, so that no hit of an own rule can touch the identity found above.
+        hits = tuple(sorted((*known.hits, *scan.own), key=lambda hit: hit.number))
+        ranking = rank(replace(known, hits=hits), parts, facts, rules)
+        plain = _Case(scan, facts, ranking, evidence).by_own_rule(plain)
+    if scan.own_cut:
+        plain = replace(plain, reasons=(*plain.reasons, _CUT))
+    return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +69,16 @@ class _Case:
     evidence: Evidence
 
     def verdict(self) -> Classification:
-        builtin = [item for item in self.ranking.ranked if not item.rule.own]
-        own = [item for item in self.ranking.ranked if item.rule.own]
-        real = [item for item in builtin if item.rule.role != "wrapper"]
-        plain = self._inferred(builtin[0] if builtin else None) if not real else self._found(real[0], real)
-        if not own:
-            return plain
-        # A repository's own rule changes what is shown, never the identity of the failure.
-        shown = self._found(own[0], self.ranking.ranked)
-        return replace(shown, fingerprint=plain.fingerprint, generic=plain.generic)
+        """What the built-in rules say."""
+        real = [item for item in self.ranking.ranked if item.rule.role != "wrapper"]
+        return self._found(real[0], real) if real else self._inferred(self.ranking.best)
+
+    def by_own_rule(self, plain: Classification) -> Classification:
+        """What the repository's own rule shows; who the failure is stays as in `plain`."""
+        own = next(item for item in self.ranking.ranked if item.rule.own)
+        shown = self._found(own, self.ranking.ranked)
+        said = f"The repository's own rule {own.rule.tool} decides; without it this is {plain.category}."
+        return replace(shown, fingerprint=plain.fingerprint, generic=plain.generic, reasons=(said, *shown.reasons))
 
     def _found(self, best: Ranked, among: tuple[Ranked, ...] | list[Ranked]) -> Classification:
         finding, rule = best.finding, best.rule

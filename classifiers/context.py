@@ -41,7 +41,7 @@ class Context:
     def category(self, hit: Hit, part: Segment | None) -> Category:
         """What a tool concluded after this line, else what ran when it was printed, else what the line speaks of."""
         found = self._concluded(hit, part) or self._at_work(hit, part)
-        if hit.rule.credentials:
+        if hit.rule.external:
             return Category.DEPLOYMENT if found is Category.DEPLOYMENT else Category.INFRASTRUCTURE
         return found
 

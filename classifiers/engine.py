@@ -7,7 +7,7 @@ The binding calls `Set::Match` without asking for its error, so a set whose auto
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import re2
 
@@ -42,19 +42,29 @@ def captures(match: Match) -> dict[str, str]:
     return {name.decode(): value.decode("utf-8", "replace") for name, value in match.groupdict().items() if value}
 
 
-def _options() -> object:
+def _options(memory: int = MAX_MEMORY) -> object:
     options = re2.Options()
     # Under LATIN1 an invalid UTF-8 byte cannot hide a line from a rule, and it costs nothing.
     options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = MAX_MEMORY
+    options.max_mem = memory
     options.log_errors = False
     return options
 
 
-def compile_pattern(pattern: str) -> Pattern:
-    """Compiles one pattern (RE2 syntax, UTF-8 text); raises PatternError."""
+def size_of(pattern: Pattern) -> int:
+    """Instructions of a compiled pattern: the most steps that one byte can cost."""
+    return cast(int, cast(Any, pattern).programsize)
+
+
+def groups_of(pattern: Pattern) -> frozenset[str]:
+    """The names of a compiled pattern's groups."""
+    return frozenset(name.decode() for name in cast(Any, pattern).groupindex)
+
+
+def compile_pattern(pattern: str, memory: int = MAX_MEMORY) -> Pattern:
+    """Compiles one pattern (RE2 syntax, UTF-8 text), its automata within `memory` bytes; raises PatternError."""
     try:
-        return cast(Pattern, re2.compile(_anchored(pattern), _options()))
+        return cast(Pattern, re2.compile(_anchored(pattern), _options(memory)))
     except re2.error as error:
         raise PatternError(_words(error)) from error
 

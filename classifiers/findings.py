@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from classifiers.engine import Match, captures
 from classifiers.model import Category, Finding, Location
+from classifiers.rules import Nearby
 from classifiers.scanner import Hit
 
 _DECORATION = re.compile(
@@ -70,14 +71,22 @@ def _place(hit: Hit) -> Location | None:
     return next((place for place in places if place is not None), None)
 
 
-def nearby_of(hit: Hit) -> bool:
-    """Whether one of the lines is there that the rule expects around its own."""
-    return any(True for _ in _nearby(hit))
+def counts(hit: Hit) -> bool:
+    """Whether the lines are there that the rule expects around its own."""
+    rule = hit.rule
+    if rule.proof is not None and not any(True for _ in _look(hit, rule.proof, (1, -1))):
+        return False
+    return not rule.needs or any(True for _ in _nearby(hit))
 
 
 def _nearby(hit: Hit) -> Iterable[Match]:
     """Matches of the rule's `after` and `before`, the nearest first."""
-    for nearby, step in ((hit.rule.after, 1), (hit.rule.before, -1)):
+    yield from _look(hit, hit.rule.after, (1,))
+    yield from _look(hit, hit.rule.before, (-1,))
+
+
+def _look(hit: Hit, nearby: Nearby | None, steps: tuple[int, ...]) -> Iterable[Match]:
+    for step in steps if nearby is not None else ():
         for distance in range(1, nearby.within + 1) if nearby else ():
             line = hit.window.at(hit.number + step * distance)
             match = nearby.regexp.search(line) if nearby is not None and line is not None else None

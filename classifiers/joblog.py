@@ -24,7 +24,7 @@ _ANSI = re.compile(
     rb"|[()][A-Z0-9]|[=>78cDEHMNOZ])?"
 )
 _OTHER_STAMPS = re.compile(
-    rb"(?m)^(?:"
+    rb"(?:"
     rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ?)?"  # gh run view
     rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?: \d\d[OE]\+?)? ?"  # GitLab, other precisions
     rb"|\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\] ?"  # Jenkins, Buildkite
@@ -33,9 +33,11 @@ _OTHER_STAMPS = re.compile(
     rb"|\[\d\d:\d\d:\d\d\] :?\t? *(?:\[[^\]\n]*\] )?"  # TeamCity and short clocks
     rb")"
 )
-_CARRIERS = re.compile(
-    rb"(?m)^(?:#\d+ (?:\d+\.\d+ )?|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z][\w.-]* +\| ?(?=\S)|::error[^:\n]*::)"
-)
+_CARRIERS = re.compile(rb"(?:#\d+ (?:\d+\.\d+ )?|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z][\w.-]* +\| ?(?=\S)|::error[^:\n]*::)")
+
+
+_STARTS = tuple(bytes((byte,)) for byte in b"#[:0123456789")
+"""First bytes of such prefixes; a look at one byte saves a search in most lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,19 @@ def clean(lines: list[bytes]) -> list[bytes]:
         text = text.replace(b"\r\n", b"\n")
     if b"\r" in text:
         text = b"\n".join([_states(line) if b"\r" in line else line for line in text.split(b"\n")])
-    if b"\t20" in text or b"Z] " in text or b" | " in text or b"\n20" in text or text.startswith((b"20", b"[")):
-        text = _OTHER_STAMPS.sub(b"", text)
-    if b" | " in text or b"\n#" in text or b"::error" in text or text.startswith(b"#"):
-        text = _CARRIERS.sub(b"", text)
-    return text.split(b"\n")
+    lines = text.split(b"\n")
+    if b"\t20" in text:
+        return [_bare(line) for line in lines]
+    return [_bare(line) if line[:1] in _STARTS or line.find(b"| ", 1, 44) > 0 else line for line in lines]
+
+
+def _bare(line: bytes) -> bytes:
+    """A line without what other systems and programs put before it."""
+    stamp = _OTHER_STAMPS.match(line)
+    if stamp:
+        line = line[stamp.end() :]
+    carrier = _CARRIERS.match(line)
+    return line[carrier.end() :] if carrier else line
 
 
 def _cut(line: bytes) -> bytes:

@@ -67,6 +67,17 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnRule:
+    """A rule of a repository's own configuration, checked already; it changes what is shown, never the identity."""
+
+    id: str
+    category: str
+    pattern: str
+    severity: str | None = None
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobFacts:
     """What is known of a failed job apart from its log. Everything is optional: a bare log reads too."""
 
@@ -85,6 +96,8 @@ class JobFacts:
     """Every job of the run failed."""
     steps: tuple[Step, ...] = ()
     annotations: tuple[Annotation, ...] = ()
+    own_rules: tuple[OwnRule, ...] = ()
+    """What the repository says about lines of its logs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ MAX_PATTERN = 4096
 """Longest pattern in characters; a longer one is a mistake, not a rule."""
 _TEXT = frozenset({"id", "tool", "category", "pattern", "role", "source", "severity", "unless"})
 _LISTS = frozenset({"matches", "rejects", "suggestions"})
-_FLAGS = frozenset({"security", "warning", "anywhere", "needs", "credentials"})
-_NEARBY = frozenset({"after", "before"})
+_FLAGS = frozenset({"security", "warning", "anywhere", "needs", "external"})
+_NEARBY = frozenset({"after", "before", "proof"})
 _DEFAULTS = frozenset({"tool", "category", "source", "suggestions", "role"})
 _RULE_FIELDS = _TEXT | _LISTS | _FLAGS | _NEARBY | {"weight", "lines"}
 _PLAIN = ("id", "tool", "pattern", "role", "weight", "source", "unless", *_FLAGS)
@@ -155,7 +155,7 @@ def _words(values: Mapping[str, Any]) -> Iterable[str]:
 def _compiles(key: str, pattern: str) -> Iterable[str]:
     if len(pattern) > MAX_PATTERN:
         yield f"{key}: longer than {MAX_PATTERN} characters"
-    elif re.search(r"\[[^\]]*[^\x00-\x7f][^\]]*\]", pattern):
+    elif re.search(r"(?<!\\)\[[^\]]*[^\x00-\x7f][^\]]*\]", pattern):
         yield f"{key}: inside [...] a character beyond ASCII matches single bytes; write (?:a|b)"
     else:
         try:

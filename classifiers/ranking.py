@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from classifiers.context import Context
-from classifiers.findings import finding_of, nearby_of
+from classifiers.findings import counts, finding_of
 from classifiers.joblog import Segment
 from classifiers.model import Category, Finding, JobFacts
 from classifiers.rules import SILENT, Command, Rule, RuleSet
@@ -66,12 +66,26 @@ def rank(scan: Scan, parts: Sequence[Segment], facts: JobFacts, rules: RuleSet) 
     failing = next((part for part in parts if part.failed), None)
     context = Context(scan, failing, facts, rules)
     board = _Board(scan, parts, context)
-    hits = [hit for hit in scan.hits if hit.rule.role not in SILENT and (not hit.rule.needs or nearby_of(hit))]
-    known = {hit.number for hit in hits if not hit.rule.generic}
-    places = [(hit, _part_of(hit, parts)) for hit in hits if not hit.rule.generic or hit.number not in known]
+    hits = _speaking([hit for hit in scan.hits if hit.rule.role not in SILENT and counts(hit)])
+    places = [(hit, _part_of(hit, parts)) for hit in hits]
     ranked = [Ranked(board.scored(hit, part), hit, part) for hit, part in places]
     ranked.sort(key=lambda item: (-item.finding.score, item.finding.line))
     return Ranking(tuple(ranked), failing, context.command)
+
+
+def _speaking(hits: Sequence[Hit]) -> list[Hit]:
+    """Of the rules that know one line, generic ones yield, and of causes the most specific one speaks."""
+    known = {hit.number for hit in hits if not hit.rule.generic}
+    weights: dict[int, int] = {}
+    for hit in hits:
+        if hit.rule.role == "cause" and not hit.rule.own:
+            weights[hit.number] = max(hit.rule.weight, weights.get(hit.number, -30))
+    return [
+        hit
+        for hit in hits
+        if not (hit.rule.generic and hit.number in known)
+        and not (hit.rule.role == "cause" and not hit.rule.own and hit.rule.weight < weights[hit.number])
+    ]
 
 
 def _part_of(hit: Hit, parts: Sequence[Segment]) -> Segment | None:

@@ -76,13 +76,15 @@ class Rule:
     """A line that this pattern matches too is not meant."""
     needs: bool = False
     """Counts only where one of `after` and `before` is found."""
+    proof: Nearby | None = None
+    """Counts only where this is found on one of the next or previous lines."""
     after: Nearby | None = None
     before: Nearby | None = None
     lines: tuple[int, int] = (2, 8)
     """How many lines before and after belong to it in an excerpt."""
     severity: Severity | None = None
-    credentials: bool = False
-    """Missing or denied credentials: of a deployment where one was at work, of the CI itself otherwise."""
+    external: bool = False
+    """Something outside refused: of a deployment where one was at work, of infrastructure otherwise."""
     own: bool = False
     """A repository's own rule: changes what is shown, never the identity of the failure."""
 

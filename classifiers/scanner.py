@@ -8,13 +8,14 @@ log made of near misses costs no more than any other.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from classifiers.engine import Match
 from classifiers.joblog import LINE_LIMIT, Anchor, clean, failing_step, stamp_of, step_bounds
 from classifiers.model import JobFacts
+from classifiers.own_rules import OwnSearch, prepared
 from classifiers.rules import Rule, RuleSet
 
 BLOCK = 64 << 10
@@ -24,6 +25,8 @@ BEFORE, AFTER = 40, 30
 FIRST_HITS, LAST_HITS = 30, 15
 """Chunks of one rule that are confirmed at once, and those at the end of a step that are confirmed afterwards."""
 MAX_HITS = 4000
+OWN_HITS = 100
+"""First and last hits of a repository's own rules that are kept, together twice as many."""
 MAX_STEPS = 48
 MAX_ANCHORS = 1000
 ECHO_LIMIT = 400
@@ -69,6 +72,10 @@ class Scan:
     size: int = 0
     job: str = ""
     """The job's name as the runner prints it; the caller's own facts go over it."""
+    own: tuple[Hit, ...] = ()
+    """Hits of the repository's own rules, in the order of the log."""
+    own_cut: bool = False
+    """The own rules used up their time before the end of the log."""
 
 
 _ANCHORS: tuple[tuple[bytes, str], ...] = (
@@ -143,11 +150,15 @@ class _Chunk:
 
 
 class Scanner:
-    """Sans-I/O: the caller owns the stream. `facts` tell when the failing step ran, where that is known."""
+    """Sans-I/O: the caller owns the stream. `facts` tell when the failing step ran, where that is known.
 
-    def __init__(self, rules: RuleSet, facts: JobFacts) -> None:
+    `clock` (seconds) is what the budget of a repository's own rules is measured by; without one it has no end.
+    """
+
+    def __init__(self, rules: RuleSet, facts: JobFacts, *, clock: Callable[[], float] | None = None) -> None:
         self._sets = rules.sets
-        self._found = _Found(rules.rules, facts)
+        self._own = OwnSearch(prepared(facts.own_rules), clock) if facts.own_rules else None
+        self._found = _Found(rules.rules, facts, self._own)
         self._parts: list[bytes] = []
         self._held = 0
         self._size = 0
@@ -208,10 +219,12 @@ class Scanner:
             part = text[position:end] if end >= 0 else text[position:]
             count = part.count(b"\n") + 1
             signs = b"##[" in part or b"Post job" in part or b"Cleaning up" in part or b"Complete job" in part
-            rules = self._candidates(part) if signs or not found.skipping else []
-            if rules or signs:
+            reading = signs or not found.skipping
+            rules = self._candidates(part) if reading else []
+            own = self._own.candidates(part) if self._own is not None and reading else []
+            if rules or own or signs:
                 for chunk in block.chunk(index, count).divided():
-                    found.take(chunk, rules, signs=signs)
+                    found.take(chunk, rules, own, signs=signs)
             else:
                 found.echo = max(0, found.echo - count)
             position += len(part) + 1
@@ -226,8 +239,11 @@ class Scanner:
 class _Found:
     """What was kept so far, and where in the job the scan stands."""
 
-    def __init__(self, rules: Sequence[Rule], facts: JobFacts) -> None:
+    def __init__(self, rules: Sequence[Rule], facts: JobFacts, own: OwnSearch | None) -> None:
         self._rules = rules
+        self._own = own
+        self._own_first: list[Hit] = []
+        self._own_last: deque[Hit] = deque(maxlen=OWN_HITS)
         step = failing_step(facts)
         self._bounds = step_bounds(step) if step else None
         self.echo = 0
@@ -248,8 +264,8 @@ class _Found:
         """Whether lines here are no output of the job's own: script echo."""
         return self.echo > 0
 
-    def take(self, chunk: _Chunk, candidates: list[int], *, signs: bool) -> None:
-        """Follows the anchors of a chunk line by line and confirms its candidates."""
+    def take(self, chunk: _Chunk, candidates: list[int], own: list[int], *, signs: bool) -> None:
+        """Follows the anchors of a chunk line by line and confirms its candidates, built-in and own ones."""
         if signs:
             self._follow(chunk, 0, chunk.lines[0])
         now = [index for index in candidates if self._at_once(index)]
@@ -265,6 +281,8 @@ class _Found:
                 continue
             for index in now:
                 self._confirm(index, chunk, place, line)
+            for index in own:
+                self._confirm_own(index, chunk, place, line)
 
     def scan(self, head: Window, tail: Window, lines: int, size: int) -> Scan:
         """Everything kept, in the order of the log."""
@@ -273,7 +291,9 @@ class _Found:
         hits = {(hit.number, hit.rule.id): hit for hit in self._hits}
         counts = {self._rules[index].id: count for index, count in self._counts.items()}
         ordered = tuple(sorted(hits.values(), key=lambda hit: hit.number))
-        return Scan(ordered, tuple(anchors), counts, head, tail, lines, size, self._job)
+        own = tuple(sorted((*self._own_first, *self._own_last), key=lambda hit: hit.number))
+        cut = self._own is not None and self._own.exhausted
+        return Scan(ordered, tuple(anchors), counts, head, tail, lines, size, self._job, own, cut)
 
     def _at_once(self, index: int) -> bool:
         self._counts[index] += 1
@@ -290,6 +310,16 @@ class _Found:
                 self._hits.append(Hit(rule, chunk.first + place, state, match, chunk.window))
                 return True
         return False
+
+    def _confirm_own(self, index: int, chunk: _Chunk, place: int, line: bytes) -> None:
+        if self._post or self._own is None:
+            return
+        state = line.rpartition(b"\r")[2]
+        found = self._own.search(index, state)
+        if found is not None:
+            rule, match = found
+            kept = self._own_first if len(self._own_first) < OWN_HITS else self._own_last
+            kept.append(Hit(rule, chunk.first + place, state, match, chunk.window))
 
     def _follow(self, chunk: _Chunk, place: int, line: bytes) -> None:
         if not line.startswith(_FIRST):

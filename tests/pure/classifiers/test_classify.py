@@ -8,7 +8,7 @@ import pytest
 
 from classifiers.classify import classify, conclude, without_log
 from classifiers.model import Annotation, Category, JobFacts, Severity, Step
-from classifiers.rules import builtin_rules, own_rule
+from classifiers.rules import builtin_rules
 from classifiers.scanner import Scanner
 
 RULES = builtin_rules()
@@ -159,9 +159,9 @@ def test_an_own_rule_changes_what_is_shown_but_not_the_identity() -> None:
         (2, "FLAKY DEVICE 7\n##[error]Process completed with exit code 1."),
     )
     plain = classify([log], JobFacts(), RULES)
-    rules = RULES.extended([own_rule("device", "infrastructure", "FLAKY DEVICE", "low", "Replug it.")])
-    own = classify([log], JobFacts(), rules)
-    assert (own.category, own.severity, own.rule) == (Category.INFRASTRUCTURE, Severity.LOW, "device")
+    rule = OwnRule("device", "infrastructure", "FLAKY DEVICE", "low", "Replug it.")
+    own = classify([log], JobFacts(own_rules=(rule,)), RULES)
+    assert (own.category, own.severity, own.rule) == (Category.INFRASTRUCTURE, Severity.LOW, "own/device")
     assert own.suggestions[0] == "Replug it."
     assert own.fingerprint == plain.fingerprint
 

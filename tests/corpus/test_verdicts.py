@@ -1,0 +1,50 @@
+"""Recorded logs keep their verdicts. `BLESS_VERDICTS=1 pytest tests/corpus` takes the present ones as expected."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from classifiers.classify import classify
+from classifiers.model import JobFacts
+from classifiers.rules import builtin_rules
+from tests.corpus.record import LOGS, scenarios
+
+VERDICTS = Path(__file__).parent / "verdicts"
+SCENARIOS = {scenario["name"]: scenario for scenario in scenarios()}
+
+
+def verdict(name: str) -> dict[str, Any]:
+    log = (LOGS / f"{name}.log").read_bytes()
+    found = classify([log], JobFacts(), builtin_rules())
+    place = found.location
+    return {
+        "category": str(found.category),
+        "severity": str(found.severity),
+        "rule": found.rule,
+        "tool": found.tool,
+        "line": found.line,
+        "message": found.message,
+        "location": f"{place.path}:{place.line}" if place else None,
+        "fingerprint": found.fingerprint,
+        "suggestions": list(found.suggestions),
+    }
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_recorded_log_keeps_its_verdict(name: str) -> None:
+    path = VERDICTS / f"{name}.json"
+    found = verdict(name)
+    if os.environ.get("BLESS_VERDICTS") == "1":
+        VERDICTS.mkdir(exist_ok=True)
+        path.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert found == json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_recorded_log_is_read_as_a_person_reads_it(name: str) -> None:
+    assert verdict(name)["category"] == SCENARIOS[name]["category"]
