@@ -49,8 +49,8 @@ def failures_title(groups: list[Group]) -> str:
     all_excused = all(map(whose.excused, groups))
     named: list[str] = []
     for index, group in enumerate(groups):
-        jobs = whose.tagged(group.jobs, group) if all_excused else group.jobs
-        text = plain(f"{show.name(group.failure)} in {jobs}", limit=100)
+        text = plain(f"{show.name(group.failure)} in {group.jobs}", limit=100)
+        text = whose.tagged(text, group) if all_excused else text
         rest = f", and {len(groups) - index:,} more"
         if len(head + ", ".join([*named, text]) + rest) > 255:
             return head + ", ".join(named) + rest
@@ -130,7 +130,7 @@ def _overview(report: CommitReport, groups: list[Group]) -> str:
     causes = f" for {count(len(groups), 'reason')}" if jobs > 1 else ""
     workflows = len({reported.failure.workflow for group in groups for reported in group.members})
     order = ", worst first" if len(groups) > 1 else ""
-    if len({whose.excused(group) for group in groups}) > 1:
+    if len({show.closeness(group) for group in groups}) > 1:
         order = ", what may be yours first"
     return f"{count(jobs, 'job')} of {count(workflows, 'workflow')} failed{causes} on {commit}{order}."
 
@@ -187,7 +187,7 @@ def _facts(group: Group) -> list[str]:
     hang = whose.time_out(first.hang) if first.hang else ""
     lines += [f"- **Time**: {hang}"] if hang else []
     lines += [f"- **Why {word(failure.category)}**: {show.why(failure)}", f"- **Known**: {show.known(first)}"]
-    return lines + [f"- **Next**: {step}" for step in show.next_steps(group)[:3]]
+    return lines + [f"- **Next**: {step}" for step in whose.next_steps(group)[:3]]
 
 
 def where(failure: Failure) -> str:
@@ -205,8 +205,8 @@ def also_in(group: Group) -> str:
 
 
 def details(failure: Failure) -> str:
-    """The excerpt of the log, folded away; empty without one."""
-    if not failure.excerpt.strip():
+    """The excerpt of the log, folded away; empty where it says no more than the message."""
+    if failure.excerpt.strip() in ("", failure.message.strip()):
         return ""
     excerpt = fence(failure.excerpt, limit_bytes=_EXCERPT_BYTES)
     return f"<details><summary>Log excerpt</summary>\n\n{excerpt}\n\n</details>"

@@ -57,7 +57,7 @@ class Group:
 
 
 def grouped(failures: Iterable[ReportedFailure]) -> list[Group]:
-    """One group a fingerprint: what is excused last, most severe first, then most jobs, then by name."""
+    """One group a fingerprint: what may be the reader's own first, then by severity, number of jobs and name."""
     found: dict[str, list[ReportedFailure]] = {}
     for reported in failures:
         found.setdefault(reported.failure.fingerprint, []).append(reported)
@@ -65,9 +65,14 @@ def grouped(failures: Iterable[ReportedFailure]) -> list[Group]:
     return sorted(groups, key=_place)
 
 
-def _place(group: Group) -> tuple[bool, int, int, tuple[str | int, ...]]:
-    excused = group.verdict is not None and group.verdict.kind in EXCUSES
-    return excused, severity_rank(group.failure.severity), -len(group.members), _order(group.first)
+def _place(group: Group) -> tuple[int, int, int, tuple[str | int, ...]]:
+    return closeness(group), severity_rank(group.failure.severity), -len(group.members), _order(group.first)
+
+
+def closeness(group: Group) -> int:
+    """How near it is to whoever made the change: 0 new, 1 nobody knows, 2 known, 3 excused."""
+    kind = group.verdict.kind if group.verdict else Kind.UNKNOWN
+    return 3 if kind in EXCUSES else _LEAST_EXCUSED.index(kind)
 
 
 def _order(reported: ReportedFailure) -> tuple[int, str, str, int]:
@@ -151,12 +156,6 @@ def known(reported: ReportedFailure, *, brief: bool = False) -> str:
     return ", ".join([times, *(["in the author's own runs alone"] * own), *said, *(["muted"] * pattern.muted)])
 
 
-def next_steps(group: Group) -> tuple[str, ...]:
-    """What to do about it as Markdown sentences: the verdict's advice, then the suggestions."""
-    advice = (prose(group.verdict.advice),) if group.verdict and group.verdict.advice.strip() else ()
-    return advice + steps_to_take(group.failure, group.first.pattern)
-
-
 def steps_to_take(failure: Failure, pattern: Pattern | None = None) -> tuple[str, ...]:
     """The classifier's suggestions as Markdown sentences, else the pattern's."""
     suggestions: Sequence[str] = failure.suggestions or (pattern.suggestions if pattern else ())
@@ -187,6 +186,8 @@ def why(failure: Failure) -> str:
 
 def _sentence(reason: str, tool: str | None) -> str:
     text = reason.strip().rstrip(".")
+    if tool == _RUNNER and text.startswith(_RUNNER):
+        text = "the runner" + text.removeprefix(_RUNNER)
     starts_with_name = bool(tool) and text.startswith(str(tool))
     return prose(text if starts_with_name else text[:1].upper() + text[1:]) + "."
 

@@ -142,14 +142,10 @@ def _body(parts: list[str]) -> str:
 
 
 def _opening(report: IssueReport) -> str:
-    latest = report.occurrences[0]
-    job = f"Job {code(latest.job)} of workflow {code(latest.workflow)} failed"
-    last = f"{code(latest.branch)} at {show.moment(latest.detected_at)} UTC ({code(show.name(latest))})."
-    total = _total(report)
-    if total == 1:
-        return f"{job} on {last}"
-    since = _first_seen(report)
-    return f"{job} {count(total, 'time')}{f' since {show.moment(since)} UTC' if since else ''}, last on {last}"
+    latest, total = report.occurrences[0], _total(report)
+    times = f" {count(total, 'time')}, last" if total > 1 else ""
+    job = f"Job {code(latest.job)} of workflow {code(latest.workflow)}"
+    return f"{job} failed{times} on {code(latest.branch)} ({code(show.name(latest))})."
 
 
 def _total(report: IssueReport) -> int:
@@ -194,7 +190,7 @@ def _facts(report: IssueReport) -> str:
         "Time": hang,
         f"Why {word(latest.category)}": show.why(latest),
         "Seen": _seen(report),
-        "Broke between": _range(report),
+        **_range(report),
         **_relatives(report),
     }
     return "\n".join(f"- **{name}**: {text}" for name, text in facts.items() if text)
@@ -211,30 +207,28 @@ def _by_categories(failures: tuple[Failure, ...]) -> str:
 
 
 def _seen(report: IssueReport) -> str:
-    occurrences = report.occurrences
-    last = report.last_seen or occurrences[0].detected_at
-    first = _first_seen(report)
-    branches = list(report.branches or dict.fromkeys(failure.branch for failure in occurrences))
+    """First, last and where; nothing where the one row of the table says it."""
+    first, last = _first_seen(report), report.last_seen or report.occurrences[0].detected_at
+    if _total(report) == 1:
+        return ""
+    branches = list(report.branches or dict.fromkeys(failure.branch for failure in report.occurrences))
     named = ", ".join(code(branch, limit=60) for branch in branches[:_NAMED])
     left = len(branches) - _NAMED
-    on = f"on {named}" + (f" and {left:,} more" if left > 0 else "")
-    if first is None or first == last:
-        return f"{show.moment(last)} UTC {on}" if _total(report) == 1 else f"last {show.moment(last)} UTC {on}"
-    return f"first {show.moment(first)}, last {show.moment(last)} UTC, {count(_total(report), 'time')} {on}"
+    since = f"first {show.moment(first)}, " if first is not None else ""
+    return f"{since}last {show.moment(last)} UTC, on {named}" + (f" and {left:,} more" if left > 0 else "")
 
 
-def _range(report: IssueReport) -> str:
-    """What changed between the last green commit and the first red one."""
-    green, red = report.last_green, report.first_red
-    shown = [
-        f"{show.commit_link(report.web_url, report.repository, commit)} ({words})"
-        for commit, words in ((green, "last green"), (red, "first red"))
-        if commit
-    ]
+def _range(report: IssueReport) -> dict[str, str]:
+    """Between which commits it broke, with the link to what changed there."""
+    green, red = (
+        show.commit_link(report.web_url, report.repository, commit) if commit else ""
+        for commit in (report.last_green, report.first_red)
+    )
     if not green or not red:
-        return "".join(shown)
-    changed = link("what changed", f"{report.web_url}/{report.repository}/compare/{green}...{red}")
-    return f"{' and '.join(shown)}: {changed}"
+        return {"Last green": green, "First red": red}
+    span = f"{report.last_green}...{report.first_red}"
+    changed = link("what changed", f"{report.web_url}/{report.repository}/compare/{span}")
+    return {"Broke": f"after {green} (last green), with {red} (first red): {changed}"}
 
 
 def _next_steps(failure: Failure) -> str:
@@ -280,5 +274,5 @@ def _relatives(report: IssueReport) -> dict[str, str]:
 
 
 def _state(issue: Issue) -> str:
-    closed = f", closed {show.day(issue.closed_at)}" if issue.closed_at else f", {word(issue.state)}"
-    return show.issue_link(issue) + closed
+    closed = f"closed {show.day(issue.closed_at)}" if issue.closed_at else word(issue.state)
+    return f"{show.issue_link(issue)} ({closed})"

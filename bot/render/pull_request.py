@@ -14,8 +14,6 @@ from storage.model import Failure
 
 _ROWS = 8
 _DETAILED = 3
-_HERE = "please fix the cause above on this branch."
-_ELSEWHERE = "please fix the cause above in a pull request of its own; this branch is probably not where it broke."
 
 
 def pull_request(report: CommitReport, *, mention: str = "", number: int | None = None) -> str:
@@ -31,8 +29,17 @@ def pull_request(report: CommitReport, *, mention: str = "", number: int | None 
     blocks = _one(report, groups[0]) if len(groups) == 1 else _several(report, groups)
     answer = whose.answer(groups)
     parts = [part for part in (answer, *blocks, notes(report)) if part]
-    tail = call_to_fix(mention, _ELSEWHERE if all(map(whose.excused, groups)) else _HERE)
+    tail = call_to_fix(mention, _wish(groups))
     return fit(f"{first}\n{parts[0]}", parts[1:], lambda _: _all(report), tail=tail, limit=BODY_BYTES)
+
+
+def _wish(groups: list[Group]) -> str:
+    excused = sum(map(whose.excused, groups))
+    if not excused:
+        return "please fix the cause above on this branch."
+    if excused < len(groups):
+        return "please fix on this branch what it broke itself; the rest has its cause elsewhere."
+    return "please fix the cause above in a pull request of its own; this branch is probably not where it broke."
 
 
 def _one(report: CommitReport, group: Group) -> list[str]:
@@ -43,7 +50,7 @@ def _one(report: CommitReport, group: Group) -> list[str]:
 
 def _several(report: CommitReport, groups: list[Group]) -> list[str]:
     detailed = groups[: _DETAILED if len(groups) <= _DETAILED else 1]
-    blocks = [f"{_name(group)}{_place(group.failure)}\n\n{_block(group)}" for group in detailed]
+    blocks = [f"{_heading(group)}\n\n{_block(group)}" for group in detailed]
     return [f"{_failed(report, groups)}, for {count(len(groups), 'reason')}.", _table(report, groups), *blocks]
 
 
@@ -53,8 +60,10 @@ def _failed(report: CommitReport, groups: list[Group]) -> str:
     return f"{count(jobs, 'job')} failed on {commit}"
 
 
-def _name(group: Group) -> str:
-    return f"{code(show.name(group.failure), limit=60)} in {code(group.jobs, limit=80)}"
+def _heading(group: Group) -> str:
+    name = f"{code(show.name(group.failure), limit=60)} in {code(group.jobs, limit=80)}{_place(group.failure)}"
+    whose_it_is = whose.sentence(group)
+    return f"{name}. {whose_it_is}" if whose_it_is else name
 
 
 def _place(failure: Failure) -> str:
@@ -101,6 +110,6 @@ def _block(group: Group) -> str:
     hang = whose.time_out(first.hang) if first.hang else ""
     lines = [f"- **Also in**: {also_in(group)}"] if len(group.members) > 1 else []
     lines += [f"- **Time**: {hang}"] if hang else []
-    lines += [f"- **Next**: {step}" for step in show.next_steps(group)[:2]]
+    lines += [f"- **Next**: {step}" for step in whose.next_steps(group)[: 1 if whose.excused(group) else 2]]
     parts = (fence(show.message(failure), limit_bytes=600), details(failure), "\n".join(lines))
     return "\n\n".join(part for part in parts if part)

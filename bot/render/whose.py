@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from bot.facts import Hang
 from bot.render import failure as show
 from bot.render.failure import Group, count
-from bot.render.markdown import code, link, prose
+from bot.render.markdown import code, link, plain, prose
 from bot.verdict import EXCUSES, Kind, Verdict
 
 _NAMED = 3
@@ -65,12 +65,12 @@ def tally(groups: Sequence[Group]) -> str:
     return " (" + ", ".join(f"{number:,} {word}" for word, number in tags.items()) + ")"
 
 
-def tagged(jobs: str, group: Group) -> str:
-    """The group's jobs with the verdict behind them: `test (also on main)`. Not Markdown, not yet made safe."""
+def tagged(named: str, group: Group) -> str:
+    """A group's name with the verdict behind it: `pytest in test (also on main)`. Not Markdown."""
     if group.verdict is None:
-        return jobs
-    word = tag(group.verdict)
-    return f"{jobs[:-1]}; {word})" if jobs.endswith(")") else f"{jobs} ({word})"
+        return named
+    word = plain(tag(group.verdict), limit=60)
+    return f"{named[:-1]}; {word})" if named.endswith(")") else f"{named} ({word})"
 
 
 def sentence(group: Group) -> str:
@@ -114,6 +114,21 @@ def _reason(group: Group, verdict: Verdict) -> str:
     ]
     seen = f" ({', '.join(links)})" if links else ""
     return f"{why[:1].lower()}{why[1:]}{seen}."
+
+
+def next_steps(group: Group) -> tuple[str, ...]:
+    """What to do about it as Markdown sentences: what follows from the verdict, then the suggestions."""
+    steps = show.steps_to_take(group.failure, group.first.pattern)
+    verdict = group.verdict
+    if verdict is None:
+        return steps
+    advice = [prose(verdict.advice)] if verdict.advice.strip() else []
+    if verdict.kind in (Kind.FLAKY, Kind.ELSEWHERE):
+        advice.append("Run it again, with the check run's button or `/pipeline rerun`.")
+    elif verdict.kind is Kind.BASE:
+        found = _SPAN.search(verdict.why)
+        advice.append(f"Wait for the fix on {code(found[1]) if found else 'the base branch'}, then rebase.")
+    return (*advice, *steps)
 
 
 def time_out(hang: Hang) -> str:

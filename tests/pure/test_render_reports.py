@@ -203,6 +203,27 @@ def test_comment_answers_whose_it_is_in_its_first_line_and_never_excuses_what_is
     assert both.splitlines()[1].startswith("**Probably yours**: `ruff F401` in `lint`.")
 
 
+def test_next_step_follows_from_the_verdict() -> None:
+    def first_step(kind: Kind, **fields: str) -> str:
+        summary = check_run(make.a_commit_report(make.reported(verdict=make.a_verdict(kind, **fields)))).summary
+        return next(line for line in summary.splitlines() if line.startswith("- **Next**"))
+
+    assert first_step(Kind.BASE) == "- **Next**: Wait for the fix on `main`, then rebase."
+    assert "/pipeline rerun" in first_step(Kind.FLAKY)
+    assert "rebase onto it" in first_step(Kind.KNOWN, advice="It was mended on `main` since: rebase onto it.")
+    assert "pytest tests/test_cart.py" in first_step(Kind.NEW)
+
+
+def test_what_may_be_the_readers_own_stands_first() -> None:
+    kinds = (Kind.BASE, Kind.KNOWN, Kind.UNKNOWN, Kind.NEW)
+    assert titled(*kinds).endswith(": pytest in docs, pytest in lint, pytest in web, pytest in test")
+
+
+def test_agent_is_not_asked_to_fix_on_the_branch_what_broke_elsewhere() -> None:
+    report = make.a_commit_report(make.reported(verdict=make.a_verdict(Kind.BASE)))
+    assert "in a pull request of its own" in pull_request(report, mention="@copilot")
+
+
 def test_256_judged_failures_all_stand_in_the_summary() -> None:
     failures = many(256, same=False).failures
     text = check_run(make.a_commit_report(*(replace(f, verdict=make.a_verdict()) for f in failures)))
