@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from classifiers.classify import classify, conclude, without_log
-from classifiers.model import Annotation, Category, JobFacts, Severity, Step
+from classifiers.model import Annotation, Category, JobFacts, OwnRule, Severity, Step
 from classifiers.rules import builtin_rules
 from classifiers.scanner import Scanner
 
