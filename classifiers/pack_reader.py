@@ -40,13 +40,6 @@ class PackReader:
             raise PackError(self._mistakes)
         return RuleSet(tuple(self._rules.values()), tuple(self._commands))
 
-    def own(self, entry: Mapping[str, Any]) -> Rule:
-        """A repository's own rule; it needs no examples. Raises PackError."""
-        rule = self._rule("rules", {}, entry, own=True)
-        if rule is None:
-            raise PackError(self._mistakes)
-        return rule
-
     def _read(self, name: str, text: str) -> None:
         try:
             pack = tomllib.loads(text)
@@ -57,25 +50,25 @@ class PackReader:
         for key in sorted(defaults.keys() - _DEFAULTS):
             self._mistakes.append(f"{name}: {key}: unknown field; a pack has {', '.join(sorted(_DEFAULTS))}")
         for entry in pack.get("rule", []):
-            rule = self._rule(name, defaults, entry, own=False)
+            rule = self._rule(name, defaults, entry)
             if rule is not None:
                 self._rules[rule.id] = rule
         for entry in pack.get("command", []):
             self._command(name, entry)
 
-    def _rule(self, pack: str, defaults: Mapping[str, Any], entry: Mapping[str, Any], *, own: bool) -> Rule | None:
+    def _rule(self, pack: str, defaults: Mapping[str, Any], entry: Mapping[str, Any]) -> Rule | None:
         values = {**defaults, **{key: value for key, value in entry.items() if value is not None}}
         mistakes = list(_shape(values))
         if values.get("id") in self._rules:
             mistakes.append("id: used twice")
-        if not own and not values.get("matches"):
+        if not values.get("matches"):
             mistakes.append("matches: at least one line that the rule must match is needed")
         if not mistakes:
             mistakes += [*_words(values), *(self._pattern_mistakes(values) if self._thorough else ())]
         if mistakes:
             self._mistakes.extend(f"{pack}: rule {values.get('id', '(no id)')}: {text}" for text in mistakes)
             return None
-        return _built(values, own=own)
+        return _built(values)
 
     def _command(self, pack: str, entry: Mapping[str, Any]) -> None:
         mistakes = [f"{key}: unknown field" for key in sorted(entry.keys() - _COMMAND_FIELDS)]
@@ -165,7 +158,7 @@ def _compiles(key: str, pattern: str) -> Iterable[str]:
 
 
 def _example_mistakes(values: Mapping[str, Any]) -> Iterable[str]:
-    rule = _built(values, own=False)
+    rule = _built(values)
     for sample in values.get("matches", []):
         if not any(rule.search(line.encode()) for line in sample.split("\n")):
             yield f"matches: the rule does not match {sample!r}"
@@ -174,7 +167,7 @@ def _example_mistakes(values: Mapping[str, Any]) -> Iterable[str]:
             yield f"rejects: the rule matches {sample!r}"
 
 
-def _built(values: Mapping[str, Any], *, own: bool) -> Rule:
+def _built(values: Mapping[str, Any]) -> Rule:
     category = values["category"]
     fields: dict[str, Any] = {key: values[key] for key in _PLAIN if key in values}
     fields |= {key: tuple(values[key]) for key in _LISTS & values.keys()}
@@ -184,5 +177,4 @@ def _built(values: Mapping[str, Any], *, own: bool) -> Rule:
         category=None if category == CONTEXT else Category(category),
         lines=tuple(values.get("lines", (2, 8))),
         severity=Severity(values["severity"]) if "severity" in values else None,
-        own=own,
     )

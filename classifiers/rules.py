@@ -23,7 +23,7 @@ from classifiers.model import Category, Severity
 ROLES = ("cause", "summary", "consequence", "wrapper", "clear", "phase")
 SILENT = ("clear", "phase")
 """Roles of lines that tell something about other lines and are no findings themselves."""
-SOURCES = ("recorded", "documented", "remembered", "own")
+SOURCES = ("recorded", "documented", "remembered")
 SET_SIZE = 400
 """Rules in one automaton; larger ones warm up slowly."""
 CONTEXT = "context"
@@ -133,21 +133,13 @@ class RuleSet:
 
     @cached_property
     def sets(self) -> tuple[tuple[int, PatternSet], ...]:
-        """(index of the first rule, set) for every part of the rules; built-in and own rules never share one."""
+        """(index of the first rule, set) for every part of the rules."""
         return tuple((start, _pattern_set(part)) for start, part in _parts(self.rules))
 
     @cached_property
     def command_patterns(self) -> tuple[tuple[Pattern, Command], ...]:
         """The commands' patterns, compiled."""
         return tuple((compile_pattern(f"(?i){command.pattern}"), command) for command in self.commands)
-
-    def extended(self, own: Iterable[Rule]) -> RuleSet:
-        """These rules and a repository's own; the built-in sets are shared, not built again."""
-        mine = tuple(own)
-        joined = RuleSet((*self.rules, *mine), self.commands)
-        extra = tuple((len(self.rules) + start, _pattern_set(part)) for start, part in _parts(mine))
-        joined.__dict__["sets"] = (*self.sets, *extra)
-        return joined
 
 
 def _parts(rules: tuple[Rule, ...]) -> Iterable[tuple[int, tuple[Rule, ...]]]:
@@ -157,10 +149,7 @@ def _parts(rules: tuple[Rule, ...]) -> Iterable[tuple[int, tuple[Rule, ...]]]:
 
 
 def _pattern_set(rules: tuple[Rule, ...]) -> PatternSet:
-    proven = [rule for rule in rules if rule.matches]
-    if len(proven) == len(rules):
-        return PatternSet([rule.pattern for rule in rules], [_first_line(rule.matches[0]) for rule in rules])
-    return PatternSet([rule.pattern for rule in rules], [])
+    return PatternSet([rule.pattern for rule in rules], [_first_line(rule.matches[0]) for rule in rules])
 
 
 def _first_line(sample: str) -> bytes:
@@ -182,21 +171,3 @@ def load_packs(texts: Mapping[str, str]) -> RuleSet:
     from classifiers.pack_reader import PackReader
 
     return PackReader(thorough=True).load(texts)
-
-
-def own_rule(
-    rule_id: str, category: str, pattern: str, severity: str | None = None, suggestion: str | None = None
-) -> Rule:
-    """One rule of a repository's configuration; raises PackError naming each wrong field."""
-    from classifiers.pack_reader import PackReader
-
-    entry = {
-        "id": rule_id,
-        "tool": "own rule",
-        "category": category,
-        "pattern": pattern,
-        "source": "own",
-        "severity": severity,
-        "suggestions": [suggestion] if suggestion else [],
-    }
-    return PackReader(thorough=True).own(entry)

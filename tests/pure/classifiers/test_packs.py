@@ -10,7 +10,7 @@ from classifiers.evidence import evidence_of
 from classifiers.joblog import segments
 from classifiers.model import Annotation, Category, JobFacts
 from classifiers.ranking import rank
-from classifiers.rules import SILENT, PackError, Rule, builtin_rules, load_packs, own_rule
+from classifiers.rules import SILENT, PackError, Rule, builtin_rules, load_packs
 from classifiers.scanner import Scanner
 
 RULES = builtin_rules()
@@ -103,12 +103,6 @@ def test_each_wrong_field_is_named(change: tuple[str, str], field: str) -> None:
 def test_one_id_for_two_rules_is_a_mistake() -> None:
     with pytest.raises(PackError, match="id: used twice"):
         load_packs({"p.toml": GOOD, "q.toml": GOOD})
-
-
-def test_an_own_rule_that_backtracks_is_refused_by_its_field() -> None:
-    with pytest.raises(PackError) as caught:
-        own_rule("mine", "build", r"(a)\1")
-    assert caught.value.mistakes[0].startswith("rules: rule mine: pattern")
 
 
 def test_an_unless_pattern_takes_lines_out() -> None:
