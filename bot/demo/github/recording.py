@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ class RecordedRequest:
     response: Any = None
     fault: str = ""
     """The kind of the planned failure that met it, if any."""
+    arrived_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
