@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
-from storage import effects, failures, issues, patterns, runs
+from storage import effects, failures, issues, patterns
 from storage.dashboards import health
 from storage.model import Issue
+from storage.recurring import recurring
+from storage.scopes import Scope
 from tests.storage.facts import REPO, START, make_failure, make_run
 from tests.storage.telling import green, learn, red
 
@@ -101,14 +103,14 @@ async def test_a_pattern_counts_a_job_of_a_run_once_over_its_attempts(database: 
     other = make_run(3, repo_id=200, repository="acme/api")
     await learn(database, other, make_failure(other, message="newest"))
     async with database.read() as conn:
-        (found,) = await patterns.patterns(conn, since=0)
-        assert [one.count for one in await patterns.patterns(conn, since=0, repo_id=200)] == [3]
-        assert await patterns.patterns(conn, since=0, repo_id=300) == []
-        assert await patterns.patterns(conn, since=0, minimum=4) == []
-        assert await patterns.patterns(conn, since=START + 10**6) == []
-        assert await patterns.patterns(conn, since=0, installation_id=2) == []
+        (found,) = await recurring(conn, Scope((1,)), 0, limit=5)
+        (here,) = await recurring(conn, Scope((1,), (REPO,)), 0, limit=5)
+        assert await recurring(conn, Scope((1,), (200,)), 0, limit=5) == []
+        assert await recurring(conn, Scope((1,)), START + 10**6, limit=5) == []
+        assert await recurring(conn, Scope((2,)), 0, limit=5) == []
     assert (found.count, found.description) == (3, "newest")
     assert found.repositories == ("acme/api", "acme/shop")
+    assert (here.count, here.description) == (2, "test_a failed")
     assert (found.first_seen, found.last_seen) == (make_run(1).completed_at, other.completed_at)
 
 
@@ -212,7 +214,7 @@ async def test_health_without_runs_is_unknown(database: Database) -> None:
 async def test_health_has_a_word_for_the_rate(database: Database, good: int, bad: int, word: str) -> None:
     for number in range(good + bad):
         run = make_run(number + 1, conclusion="success" if number < good else "timed_out")
-        await database.write(lambda tx, run=run: runs.record(tx, run))  # type: ignore[misc]
+        await learn(database, run)
     assert (await measure(database)).health_score == word
 
 
