@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.facts import CommitReport, IssueReport, OutageReport, ReportedFailure
+from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFailure
 from bot.judging import verdicts_on
-from storage import failures, issues, patterns, runs
+from classifiers.model import Category
+from storage import failures, issues, patterns, runs, timeline
 from storage.model import Failure, Issue, Pattern, Repository, Run
 
 MOST_OCCURRENCES = 20
+LIMIT = re.compile(r"(?:maximum execution time of|timed out after) (\w+(?: minutes)?)")
+"""How GitHub says the limit: `45m0s` since 2026, `360 minutes` before; a step's `timed out after 5 minutes`."""
 
 
 async def commit_report(
@@ -34,13 +38,16 @@ async def commit_report(
         commit=commit,
         runs=tuple(on_commit),
         failures=tuple(
-            ReportedFailure(
-                failure=f,
-                pattern=known[f.fingerprint][0],
-                issue=known[f.fingerprint][1],
-                verdict=verdicts.get((f.run_id, f.run_attempt, f.job_id)),
-            )
-            for f in red
+            [
+                ReportedFailure(
+                    failure=f,
+                    pattern=known[f.fingerprint][0],
+                    issue=known[f.fingerprint][1],
+                    verdict=verdicts.get((f.run_id, f.run_attempt, f.job_id)),
+                    hang=await _hang(conn, f),
+                )
+                for f in red
+            ]
         ),
         notes=notes,
     )
@@ -69,14 +76,23 @@ async def issue_report(
     previous: Issue | None,
 ) -> IssueReport:
     """One root cause in one repository. Other repositories are named only where they are public."""
+    occurrences = tuple(await failures.occurrences(conn, repo.id, fingerprint, MOST_OCCURRENCES))
+    known = await patterns.in_repository(conn, repo.id, fingerprint)
+    since = await timeline.red_since(conn, occurrences[0])
     return IssueReport(
         repository=repo.full_name,
         web_url=web_url,
         fingerprint=fingerprint,
         mention=mention,
-        occurrences=tuple(await failures.occurrences(conn, repo.id, fingerprint, MOST_OCCURRENCES)),
+        occurrences=occurrences,
         affected_repositories=await patterns.nameable_repositories(conn, repo, fingerprint),
+        first_seen=known.first_seen if known else None,
+        last_seen=known.last_seen if known else None,
+        branches=await timeline.branches_of(conn, repo.id, fingerprint),
+        first_red=since.first_red,
+        last_green=since.last_green,
         previous=previous,
+        total=known.count if known else 0,
     )
 
 
@@ -118,6 +134,17 @@ async def issues_of(conn: AsyncConnection, repo_id: int, red: tuple[Failure, ...
         if issue is not None:
             found[fingerprint] = issue
     return found
+
+
+async def _hang(conn: AsyncConnection, failure: Failure) -> Hang | None:
+    if failure.category != Category.TIMEOUT:
+        return None
+    limit = LIMIT.search(failure.message)
+    return Hang(
+        usual_seconds=await timeline.usual_seconds(conn, failure.repo_id, failure.workflow_id),
+        limit=limit[1] if limit else "",
+        step=failure.step,
+    )
 
 
 async def _open_issue(conn: AsyncConnection, repo_id: int, fingerprint: str) -> Issue | None:

@@ -26,6 +26,10 @@ def check_run_thing(repo: Repository, commit: str, text: CheckRunText, details_u
         "status": "completed",
         "conclusion": text.conclusion,
     }
+    body["actions"] = [
+        {"label": button.label, "description": button.description, "identifier": button.identifier}
+        for button in text.buttons
+    ]
     if details_url:
         body["details_url"] = details_url
 
@@ -49,7 +53,7 @@ def check_run_thing(repo: Repository, commit: str, text: CheckRunText, details_u
         answer = await github.update_check_run(repo.full_name, int(effect.external_id), {**body, "output": shown})
         return _made(answer, sent)
 
-    said = "\n".join([text.title, text.summary, text.conclusion, *map(repr, text.annotations)])
+    said = "\n".join([text.title, text.summary, text.conclusion, *map(repr, (*text.annotations, *text.buttons))])
     return Thing(identity, "check_run", repo.id, said, find, make, change)
 
 
