@@ -14,7 +14,7 @@ from classifiers.confidence import BY_COMMAND, CERTAIN_OF_NOTHING, confidence_of
 from classifiers.engine import captures
 from classifiers.evidence import Evidence, evidence_of, joined
 from classifiers.excerpt import excerpt_of, tail_of
-from classifiers.fingerprint import fingerprint
+from classifiers.fingerprint import fingerprint, says_little
 from classifiers.joblog import Segment, failing_step, segments
 from classifiers.model import Category, Classification, Finding, JobFacts, Location, Severity
 from classifiers.ranking import Ranked, Ranking, rank
@@ -83,6 +83,7 @@ class _Case:
     def _found(self, best: Ranked, among: tuple[Ranked, ...] | list[Ranked]) -> Classification:
         finding, rule = best.finding, best.rule
         message = redact(finding.message)
+        place = finding.location or self.evidence.location(finding.line)
         return Classification(
             category=finding.category,
             severity=rule.severity or self._severity(finding.category, rule),
@@ -92,13 +93,27 @@ class _Case:
             message=message,
             line=finding.line if finding.line > 0 else None,
             excerpt=self._excerpt(best, among),
-            location=finding.location or self.evidence.location(finding.line),
-            fingerprint=fingerprint(finding.category, message),
+            location=place,
+            fingerprint=self._identity(best, message, place),
             suggestions=self._suggestions(rule, finding.category, finding.location, best),
             reasons=self._reasons(best),
             step=self._step(best.segment),
+            generic=self._generic(best, message, place),
             findings=self._competitors(),
         )
+
+    def _identity(self, best: Ranked, message: str, place: Location | None) -> str:
+        """By category and message; a message that hardly says anything is told apart by its file or its step."""
+        if self._generic(best, message, place):
+            context = (self.facts.workflow, self.facts.job, self._step(best.segment))
+            return fingerprint(best.finding.category, message, context)
+        named = f"{place.path} {message}" if place is not None and says_little(message) else message
+        return fingerprint(best.finding.category, named)
+
+    @staticmethod
+    def _generic(best: Ranked, message: str, place: Location | None) -> bool:
+        """Only a wrapper's kind of line is known: it groups, but excuses nothing."""
+        return best.rule.role == "consequence" or (place is None and says_little(message))
 
     def _inferred(self, wrapper: Ranked | None) -> Classification:
         """No rule knows a cause: the step's command, the exit code and the conclusion are what is left."""

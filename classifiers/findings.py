@@ -14,6 +14,7 @@ _DECORATION = re.compile(
     r"^(?:##\[[a-z]+\]|::(?:error|warning)[^:]*::|\s+|\[(?:ERROR|error|ERR|FATAL|WARNING)\]\s*"
     r"|(?:npm (?:ERR!|error))\s+)+"
 )
+_PLACE = re.compile(r"^(?:\./|/|[A-Za-z]:[/\\])?(?:[\w@.+-]+[/\\])*[\w@.+-]+(?::\d+){1,2}: |^\S+: line \d+: +")
 _CHECKOUT = re.compile(
     r"^(?:file://)?(?:/home/runner/work/[^/]+/[^/]+/|/Users/runner/work/[^/]+/[^/]+/|/__w/[^/]+/[^/]+/|/github/workspace/"
     r"|[A-Za-z]:[/\\]a[/\\][^/\\]+[/\\][^/\\]+[/\\]|/home/travis/build/[^/]+/[^/]+/|/builds/[^/]+/[^/]+/"
@@ -43,7 +44,7 @@ def finding_of(hit: Hit, category: Category) -> Finding:
 def message_of(match: Match | None, text: str) -> str:
     """What the rule calls the message, else the line without its decoration."""
     named = captures(match).get("message", "") if match else ""
-    return (named or _DECORATION.sub("", text)).strip()[:1000]
+    return (named or _PLACE.sub("", _DECORATION.sub("", text))).strip()[:1000]
 
 
 def location_of(path: str, line: str | int | None, column: str | int | None = None) -> Location | None:

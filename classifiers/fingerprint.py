@@ -28,6 +28,11 @@ _MASKS = re.compile(
     """,
     re.VERBOSE,
 )
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_COMMON = frozenset(
+    "assert assertion assertionerror expected actual got but was not equal true false none null error errors exception "
+    "failed fail failure failures test tests build path the and time url hex hash uuid".split()
+)
 _SPACE = re.compile(r"\s+")
 _LIMIT = 600
 
@@ -39,6 +44,12 @@ def fingerprint(category: Category, message: str, wrapper_context: tuple[str, st
         parts += [normalised(_without_matrix(part)) for part in wrapper_context]
     digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=_LENGTH // 2).hexdigest()
     return f"{VERSION}-{digest}"
+
+
+def says_little(message: str) -> bool:
+    """Hardly a word of its own (`assert 3 == 4`, `FAIL`): many different failures say the same."""
+    words = {word for word in _WORD.findall(normalised(message)) if word not in _COMMON}
+    return len(words) < 2
 
 
 def normalised(message: str) -> str:

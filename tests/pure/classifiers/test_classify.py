@@ -210,3 +210,22 @@ def test_feeding_a_scanner_and_concluding_is_classifying() -> None:
 @pytest.mark.parametrize("log", [b"", b"\x00\xff\xfe" * 500, b"\r\r\r\n\n", b"\x1b[" * 1000])
 def test_any_bytes_give_an_answer(log: bytes) -> None:
     assert classify([log], JobFacts(steps=(Step(1, "x", "failure"),)), RULES).category in set(Category)
+
+
+def test_equal_assertions_of_different_tests_are_different_failures() -> None:
+    def of(file: str) -> str:
+        log = f"E       assert 3 == 4\n\ntests/{file}:7: AssertionError\n=== 1 failed in 0.10s ==="
+        return classify([log.encode()], JobFacts(), RULES).fingerprint
+
+    assert of("test_a.py") != of("test_b.py")
+    assert of("test_a.py") == of("test_a.py")
+
+
+def test_a_failure_is_the_same_in_another_checkout_at_another_time() -> None:
+    def of(place: str, second: int) -> str:
+        log = stamped(
+            (second, run("pytest")), (second + 1, f"E   OSError: cannot open {place}/data/items.json after {second}s")
+        )
+        return classify([log], JobFacts(branch=place), RULES).fingerprint
+
+    assert of("/home/runner/work/app/app", 3) == of("/home/runner/work/fork/fork", 44)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from classifiers.fingerprint import fingerprint
+from classifiers.fingerprint import fingerprint, says_little
 from classifiers.model import Category
 
 SAME = [
@@ -58,3 +58,15 @@ def test_a_wrapper_line_is_told_apart_by_its_step_but_not_by_its_matrix_leg() ->
 
     assert of("test (3.11)") == of("test (3.12)")
     assert of("test (3.11)") != of("lint")
+
+
+@pytest.mark.parametrize(
+    "message", ["assert 3 == 4", "FAIL", "AssertionError", "expected: <1> but was: <2>", "KeyError: 'b'"]
+)
+def test_a_message_of_hardly_a_word_says_little(message: str) -> None:
+    assert says_little(message)
+
+
+@pytest.mark.parametrize("message", ["'count' undeclared", "No module named 'yaml'", "math › adds numbers"])
+def test_a_message_of_its_own_words_says_enough(message: str) -> None:
+    assert not says_little(message)
