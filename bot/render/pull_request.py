@@ -78,7 +78,7 @@ def _number(report: CommitReport) -> int:
 
 def _table(report: CommitReport, groups: list[Group]) -> str:
     judged = any(group.verdict for group in groups)
-    heads = ["Failure", "Job", *(["Whose"] * judged), "Severity", "Seen before"]
+    heads = ["Failure", "Job", *(["Verdict"] * judged), "Severity", "Seen before"]
     rows = [_row(heads), _row(["---"] * len(heads))]
     rows += [_row(_cells(group, judged=judged)) for group in groups[:_ROWS]]
     left = len(groups) - _ROWS
@@ -92,6 +92,7 @@ def _row(cells: list[str]) -> str:
 def _cells(group: Group, *, judged: bool) -> list[str]:
     failure = group.failure
     verdict = whose.tag(group.verdict, lambda name: cell(name, limit=40)) if group.verdict else NOTHING
+
     return [
         f"{cell(show.name(failure), limit=40)} ({word(failure.category)})",
         link(cell(group.jobs, limit=60), failure.url),

@@ -13,6 +13,8 @@ from bot.render.markdown import code, link, plain, prose
 from bot.verdict import EXCUSES, Kind, Verdict
 
 _NAMED = 3
+_ALL_NAMED = 4
+"""Where more than so many failed, one line names only those that concern the reader most."""
 _SPAN = re.compile("`(.+)`")
 _LIMIT = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:\d{1,5}s)?")
 
@@ -80,10 +82,12 @@ def sentence(group: Group) -> str:
 
 def answer(groups: Sequence[Group]) -> str:
     """Is it mine? One line over all failures, with the evidence where there is but one; empty without a verdict."""
-    said = []
+    said: list[tuple[str, str]] = []
     for head, kinds in _ANSWERS:
         members = [group for group in groups if group.verdict and group.verdict.kind in kinds]
-        if members:
+        if members and said and len(groups) > _ALL_NAMED:
+            said.append((head, f"{len(members):,} more."))
+        elif members:
             said.append((head, _members(members, total=len(groups))))
     return " ".join(f"**{head}**: {text}" for head, text in said)
 
