@@ -29,10 +29,11 @@ _MASKS = re.compile(
     re.VERBOSE,
 )
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_COMMON = frozenset(
+_COMMON_WORDS = (
     "assert assertion assertionerror expected actual got but was not equal true false none null error errors exception "
-    "failed fail failure failures test tests build path the and time url hex hash uuid".split()
+    "failed fail failure failures test tests build path the and time url hex hash uuid"
 )
+_COMMON = frozenset(_COMMON_WORDS.split())
 _SPACE = re.compile(r"\s+")
 _LIMIT = 600
 

@@ -7,6 +7,7 @@ and the missing borders between steps; a job log is a plain concatenation of its
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,14 @@ _CARRIERS = re.compile(rb"(?:#\d+ (?:\d+\.\d+ )?|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z]
 
 _STARTS = tuple(bytes((byte,)) for byte in b"#[:0123456789")
 """First bytes of such prefixes; a look at one byte saves a search in most lines."""
+
+_LAST_WORDS = 6
+"""Lines of a step after its last error that are still its last words."""
+_ALWAYS = re.compile(
+    r"(?i)upload|artifact|report|publish|results?\b|codecov|coveralls|coverage|notif|slack|clean|dump|\blogs?\b|cache"
+    r"|summary|comment|always\(|failure\(|collect|debug|down\b|stop\b|teardown|status|post-|annotat|\becho\b|\bcat\b"
+)
+"""Steps that run after a failure as well (`if: always()`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,14 +219,29 @@ def _same_name(title: str, name: str) -> bool:
 
 
 def _by_errors(parts: list[Segment], anchors: Sequence[Anchor]) -> list[Segment]:
-    """Without the steps' times: parts that end in an exit code; failing that, that hold a `##[error]`."""
-    exits = [anchor.number for anchor in anchors if anchor.kind == "exit"]
-    errors = [anchor.number for anchor in anchors if anchor.kind == "error"]
-    for numbers in (exits, errors):
-        found = [(part, bool(_within(numbers, part))) for part in parts]
-        if any(failed for _, failed in found):
-            return [replace(part, failed=True) if failed else part for part, failed in found]
-    return parts
+    """Without the steps' times: parts that end in an exit code or a `##[error]`; failing that, that hold one."""
+    over = next((anchor.number for anchor in anchors if anchor.kind in ("post", "end")), sys.maxsize)
+    exits = [anchor.number for anchor in anchors if anchor.kind == "exit" and anchor.number < over]
+    errors = [anchor.number for anchor in anchors if anchor.kind == "error" and anchor.number < over]
+    ending = [bool(_within(exits, part) or _ends_in(errors, part)) for part in parts]
+    failed = ending if any(ending) else [bool(_within(errors, part)) for part in parts]
+    failed = [bad and not _gone_on(parts, failed, index) for index, bad in enumerate(failed)]
+    return [replace(part, failed=True) if bad else part for part, bad in zip(parts, failed, strict=True)]
+
+
+def _ends_in(errors: Sequence[int], part: Segment) -> bool:
+    """A node action prints its error last, and no exit code."""
+    within = _within(errors, part)
+    return bool(within) and part.last - within[-1] <= _LAST_WORDS
+
+
+def _gone_on(parts: list[Segment], failed: list[bool], index: int) -> bool:
+    """The job tolerated this failure: an ordinary step ran after it, and a later one failed."""
+    later = [number for number in range(index + 1, len(parts)) if failed[number]]
+    return bool(later) and any(
+        parts[number].command and not _ALWAYS.search(parts[number].command)
+        for number in range(index + 1, later[-1] + 1)
+    )
 
 
 def _seconds(moment: datetime) -> str:

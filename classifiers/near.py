@@ -56,6 +56,13 @@ class Known:
         return [index for index, _ in ranked[:CANDIDATES]]
 
 
+def alike(one: str, two: str) -> bool:
+    """Whether two messages are nearly the same, whichever was seen first."""
+    known = Known()
+    known.add("one", one)
+    return known.nearest(two) is not None
+
+
 def within(one: str, two: str, limit: int) -> bool:
     """Whether at most `limit` edits lie between two texts; looks only at the band where that can be."""
     if abs(len(one) - len(two)) > limit:

@@ -229,3 +229,34 @@ def test_a_failure_is_the_same_in_another_checkout_at_another_time() -> None:
         return classify([log], JobFacts(branch=place), RULES).fingerprint
 
     assert of("/home/runner/work/app/app", 3) == of("/home/runner/work/fork/fork", 44)
+
+
+def test_a_tolerated_step_before_the_failing_one_is_no_cause() -> None:
+    log = stamped(
+        (0, run("make experimental")),
+        (1, "src/a.c:3:5: error: 'tolerated' undeclared\n##[error]Process completed with exit code 2."),
+        (2, run("python -m unittest")),
+        (3, "FAILED (failures=1)\n##[error]Process completed with exit code 1."),
+    )
+    assert classify([log], JobFacts(), RULES).rule == "unittest-result"
+
+
+def test_what_runs_after_a_failure_anyway_hides_no_cause() -> None:
+    log = stamped(
+        (0, run("python -m unittest")),
+        (1, "FAILED (failures=1)\n##[error]Process completed with exit code 1."),
+        (2, run("actions/upload-artifact@v4")),
+        (3, "##[error]No files were found with the provided path: out/. No artifacts will be uploaded."),
+    )
+    assert classify([log], JobFacts(), RULES).rule == "unittest-result"
+
+
+def test_an_action_without_an_exit_code_is_found_by_its_last_words() -> None:
+    log = stamped(
+        (0, run("make -k || true")),
+        (1, "src/a.c:3:5: error: 'x' undeclared\nmore"),
+        (2, run("actions/setup-node@v4")),
+        (3, "##[error]Unable to find Node version '99' for platform linux and architecture x64."),
+        (4, "Post job cleanup."),
+    )
+    assert classify([log], JobFacts(), RULES).rule == "runner-setup-version"
