@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from bot.errors import Retry
 
@@ -31,10 +31,12 @@ class Limits:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._interval = 60.0 / writes_per_minute if writes_per_minute > 80 else max(1.0, 60.0 / writes_per_minute)
         self._monotonic = monotonic
         self._wall = wall
+        self._sleep = sleep
         self._closed_until = 0.0
         self._next_free = 0.0
 
@@ -52,7 +54,7 @@ class Limits:
             raise Retry("too many writes to GitHub are waiting", after=slot - now, counts=False)
         self._next_free = slot + self._interval
         if slot > now:
-            await asyncio.sleep(slot - now)
+            await self._sleep(slot - now)
 
     def limited(self, status: int, headers: Mapping[str, str], message: str) -> float | None:
         """Seconds to wait where this refusal is a rate limit, primary or secondary; None where it is not."""

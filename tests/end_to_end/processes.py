@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -76,9 +77,9 @@ class Program:
         if self.alive:
             self._process.kill()
 
-    def terminate(self) -> None:
-        """SIGTERM: it is asked to end."""
-        self._process.terminate()
+    def signal(self, number: signal.Signals) -> None:
+        """It is asked to end."""
+        self._process.send_signal(number)
 
     async def ended(self) -> int:
         """Wait for its end and the last of its output; its exit code."""

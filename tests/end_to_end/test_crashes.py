@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -204,7 +205,7 @@ class Siege:
             await self.tell(story, len(story.queue))
         await self.outside.worked_off()
         for program in self.killer.programs:
-            program.terminate()
+            program.signal(signal.SIGTERM)
             assert await program.ended() == 0
 
     async def _held(self) -> None:
