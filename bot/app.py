@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 
 from bot import control
+from bot.config_source import ConfigSource
 from bot.dispatcher import Dispatcher
 from bot.github.auth import AppKey
 from bot.github.gateway import Gateway
@@ -21,6 +22,7 @@ from bot.intake import Intake
 from bot.log_reader import LogReader
 from bot.metrics import Metrics
 from bot.monitor import PipelineMonitor
+from bot.orders import Orders
 from bot.perform.ledger import Ledger
 from bot.perform.performer import Performer
 from bot.perform.requests import Requests
@@ -42,7 +44,6 @@ from storage.lock import SoleProcess
 
 log = structlog.get_logger(__name__)
 
-MENTION = "@copilot"
 MOST_LISTED = 100_000
 Clock = Callable[[], float]
 
@@ -126,12 +127,14 @@ def _services(
         on_call=metrics.called,
     )
     ledger = Ledger(database, clock=clock)
+    configs = ConfigSource(database, clock=clock)
     monitor = PipelineMonitor(
         database=database,
         gateway=gateway,
         runs_reader=RunReader(logs, clock=clock),
         suites_reader=SuiteReader(logs),
-        performer=Performer(database, ledger, web_url=settings.web_url, mention=MENTION, clock=clock),
+        performer=Performer(database, ledger, configs, web_url=settings.web_url, clock=clock),
+        configs=configs,
         clock=clock,
     )
     return Services(
@@ -156,7 +159,8 @@ async def run(
     """Serve and work until `stop` is set, then drain. OSError where the port cannot be had."""
     async with AsyncExitStack() as stack:
         if parts.database.path is not None:
-            await stack.enter_async_context(control.listening(parts.database.path, parts.intake))
+            orders = Orders(parts.database, clock=clock, intake=parts.intake)
+            await stack.enter_async_context(control.listening(parts.database.path, orders))
         if with_web:
             on_listening(await _listen(stack, parts, with_worker=with_worker, clock=clock))
         working = asyncio.create_task(parts.worker.run()) if with_worker else None

@@ -1,7 +1,7 @@
 """A running server's back door for the command line: a Unix socket beside the SQLite file.
 
-SQLite takes one writing process, so a command that writes hands its work to the server that has the file.
-Whoever may open the socket may write the database file anyway: it is readable by its owner alone.
+One request: an order (`bot.orders`) as JSON, answered by `{"answer": …}` or `{"error": "…"}`. Whoever may open the
+socket may write the database file anyway: it is readable by its owner alone.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
 import structlog
 from aiohttp import web
 
-from bot.intake import LARGEST_BODY, Intake
-from bot.saved_delivery import SavedDelivery
-from storage.errors import DatabaseUnavailable, InboxFull
+from bot.intake import LARGEST_BODY
+from bot.orders import ANSWERS, Order, Orders
+from storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
 
 LONGEST_PATH = 100
 """The kernel takes about so many bytes as the address of a Unix socket."""
+PATIENCE = aiohttp.ClientTimeout(total=None, connect=10)
+"""Pruning a large database takes minutes; a server that is gone refuses at once."""
 
 
 def socket_path(database: Path) -> Path:
@@ -32,24 +35,27 @@ def socket_path(database: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def listening(database: Path, intake: Intake) -> AsyncIterator[None]:
-    """Take deliveries from the command line as long as the context is open."""
+async def listening(database: Path, orders: Orders) -> AsyncIterator[None]:
+    """Take orders from the command line as long as the context is open."""
     path = socket_path(database)
     if len(os.fsencode(path.absolute())) > LONGEST_PATH:
         log.warning("the path is too long for a socket; commands that write need the server stopped", path=str(path))
         yield
         return
 
-    async def deliver(request: web.Request) -> web.Response:
-        saved = msgspec.json.decode(await request.read(), type=SavedDelivery)
+    async def take(request: web.Request) -> web.Response:
         try:
-            fresh = await intake(saved.event, saved.delivery, msgspec.json.encode(saved.payload))
-        except (InboxFull, DatabaseUnavailable, ValueError) as error:
-            return web.json_response({"error": str(error)}, status=503)
-        return web.json_response({"fresh": fresh})
+            order = msgspec.json.decode(await request.read(), type=Order)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            return _refused(400, f"this version of the server does not know that order: {error}")
+        try:
+            answer = await orders(order)
+        except (StorageError, ValueError) as error:
+            return _refused(503, str(error))
+        return web.Response(body=msgspec.json.encode({"answer": answer}), content_type="application/json")
 
-    app = web.Application(client_max_size=LARGEST_BODY)
-    app.router.add_post("/deliveries", deliver)
+    app = web.Application(client_max_size=2 * LARGEST_BODY)
+    app.router.add_post("/", take)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     path.unlink(missing_ok=True)
@@ -65,18 +71,32 @@ async def listening(database: Path, intake: Intake) -> AsyncIterator[None]:
         path.unlink(missing_ok=True)
 
 
-async def hand_over(database: Path, saved: SavedDelivery) -> bool | None:
-    """Give a delivery to the server that has the database. None: it is no work; otherwise whether it was new.
+def _refused(status: int, reason: str) -> web.Response:
+    return web.json_response({"error": reason}, status=status)
 
-    Raises OSError or aiohttp.ClientError where the server cannot be reached.
+
+class Refused(Exception):
+    """The server that has the database did not carry the order out; the text says why."""
+
+
+async def hand_over(database: Path, order: Order) -> Any:
+    """The answer of the server that has the database.
+
+    Raises:
+        OSError: nobody listens beside the database.
+        Refused: the server answered, but not with what was asked for.
     """
     connector = aiohttp.UnixConnector(str(socket_path(database)))
-    async with (
-        aiohttp.ClientSession(connector=connector) as session,
-        session.post("http://server/deliveries", data=msgspec.json.encode(saved)) as answer,
-    ):
-        told = await answer.json()
-        if answer.status != 200:
-            raise OSError(f"the server refused it: {told.get('error')}")
-        fresh: bool | None = told["fresh"]
-        return fresh
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=PATIENCE) as session,
+            session.post("http://server/", data=msgspec.json.encode(order)) as answer,
+        ):
+            told = msgspec.json.decode(await answer.read(), type=dict[str, Any])
+    except aiohttp.ClientError as error:
+        raise OSError(f"the server does not answer: {error}") from error
+    except msgspec.MsgspecError as error:
+        raise Refused(f"the server's answer is not understood: {error}") from error
+    if "answer" not in told:
+        raise Refused(str(told.get("error")))
+    return msgspec.convert(told["answer"], ANSWERS[type(order)])

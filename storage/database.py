@@ -48,11 +48,13 @@ class Database:
             self._writing = None if readonly else self._reading
 
     @classmethod
-    async def open(cls, url: str, *, readonly: bool = False) -> Database:
+    async def open(cls, url: str, *, readonly: bool = False, any_version: bool = False) -> Database:
         """Connects, without creating tables (see `migrate`); `readonly` changes nothing, not even a missing file.
 
+        `any_version` reads a database as well that another version set up, to look at it or to copy it.
+
         Raises:
-            NoDatabase: `readonly`, and there is no file or it was never migrated.
+            NoDatabase: `readonly`, and there is no file or it is not of this version.
             DatabaseUnavailable: the server refuses, or the file cannot be opened.
             StorageError: the URL is of no known kind.
         """
@@ -61,7 +63,7 @@ class Database:
             raise NoDatabase(f"there is no database {location.path} yet: start `pipeline serve` or `pipeline scan`")
         database = cls(location, readonly=readonly)
         try:
-            await (database._require_tables() if readonly else database.ping())
+            await (database.require_current() if readonly and not any_version else database.ping())
         except BaseException:
             await database.close()
             raise
@@ -129,7 +131,8 @@ class Database:
         if self._writing is not None:
             await self._writing.dispose()
 
-    async def _require_tables(self) -> None:
+    async def require_current(self) -> None:
+        """Raises NoDatabase where the tables are not those of this version."""
         async with self.read() as connection:
             if not await migrate.is_current(connection):
                 raise NoDatabase("the database was not set up by this version yet: run `pipeline db upgrade`")

@@ -91,17 +91,11 @@ async def _work_off(parts: object, saved: list[SavedDelivery]) -> int:
 
 async def _hand_over(database: Path, saved: list[SavedDelivery]) -> int:
     """A server has the database: it gets the deliveries, and works them off."""
-    import aiohttp
-
-    from bot.control import hand_over
+    from bot.cli.ordering import handed_over
+    from bot.orders import Deliver
 
     for each in saved:
-        try:
-            _tell(each, await hand_over(database, each))
-        except (OSError, aiohttp.ClientError) as error:
-            raise Failed(
-                f"{database} is in use, and its server cannot be reached beside it ({error}); stop it and try again"
-            ) from error
+        _tell(each, await handed_over(database, Deliver(each)))
     note("pipeline: handed to the running server")
     return 0
 
