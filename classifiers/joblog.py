@@ -69,6 +69,8 @@ class Segment:
     command: str = ""
     name: str = ""
     failed: bool = False
+    marked: bool = False
+    """It holds an error mark, though it does not end in one."""
     certain: bool = False
     """The failing step was found by the steps' own times or names, not by the log alone."""
 
@@ -226,7 +228,9 @@ def _by_errors(parts: list[Segment], anchors: Sequence[Anchor]) -> list[Segment]
     ending = [bool(_within(exits, part) or _ends_in(errors, part)) for part in parts]
     failed = ending if any(ending) else [bool(_within(errors, part)) for part in parts]
     failed = [bad and not _gone_on(parts, failed, index) for index, bad in enumerate(failed)]
-    return [replace(part, failed=True) if bad else part for part, bad in zip(parts, failed, strict=True)]
+    return [
+        replace(part, failed=bad, marked=bool(_within(errors, part))) for part, bad in zip(parts, failed, strict=True)
+    ]
 
 
 def _ends_in(errors: Sequence[int], part: Segment) -> bool:

@@ -21,7 +21,7 @@ from classifiers.scanner import Hit, Scan
 
 ROLE_POINTS = {"cause": 60.0, "summary": 40.0, "consequence": 22.0, "wrapper": 5.0}
 INSIDE, INSIDE_CERTAIN = 20.0, 30.0
-OUTSIDE, OUTSIDE_CERTAIN = -35.0, -60.0
+BESIDE, OUTSIDE, OUTSIDE_CERTAIN = -10.0, -35.0, -60.0
 CONFIRMED, CLEARED = 12.0, -40.0
 RUNNER = 35.0
 COMMAND = 8.0
@@ -101,6 +101,7 @@ class _Board:
         self._context = context
         self._command = context.command
         self._known = any(part.failed for part in parts)
+        self._certain = any(part.certain for part in parts)
         self._last: dict[tuple[str, int], int] = {}
         self._summaries: dict[tuple[str, int], int] = {}
         self._clears: dict[tuple[str, int], int] = {}
@@ -160,17 +161,15 @@ class _Board:
             return
         elif part.failed:
             yield "in the failing step", INSIDE_CERTAIN if part.certain else INSIDE
+        elif part.marked:
+            yield "in a step with an error mark", BESIDE
         else:
-            yield "outside of the failing step", OUTSIDE_CERTAIN if _certain(part, self._known) else OUTSIDE
+            yield "outside of the failing step", OUTSIDE_CERTAIN if self._certain else OUTSIDE
 
     def _closeness(self, key: tuple[str, int], part: Segment | None) -> float:
         end = part.last if part else self._scan.lines
         distance = max(0, end - self._last.get(key, end))
         return round(CLOSE * max(0.0, 1 - math.log10(1 + distance) / 4), 1)
-
-
-def _certain(part: Segment, known: bool) -> bool:
-    return part.certain and known
 
 
 def _key(rule: Rule, part: Segment | None) -> tuple[str, int]:
