@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from storage import retention, schedules, words
+from storage import retention, rollups, schedules, words
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 
@@ -46,3 +46,7 @@ class Upkeep:
                 self._database, now, retention_days=self._retention_days, excerpt_days=self._excerpt_days
             )
             log.info("old rows forgotten", runs=gone.runs, failures=gone.failures, deliveries=gone.deliveries)
+        if await self._database.write(lambda tx: schedules.due(tx, "reconcile", now, DAILY)):
+            wrong = await rollups.reconcile_recent(self._database, now)
+            if wrong:
+                log.warning("counts by day did not agree with the runs and were mended", rows=wrong)

@@ -11,7 +11,7 @@ from sqlalchemy import and_, case, func, literal, select, union_all
 from storage.merging import COUNTED
 from storage.model import Health
 from storage.scopes import Scope, everything
-from storage.tables import YES, failure_daily, pipeline_failures, pipeline_runs, repositories, run_daily
+from storage.tables import YES, corrections, failure_daily, pipeline_failures, pipeline_runs, repositories, run_daily
 from storage.windows import DAY, Piece, Window, from_rollups, pieces
 
 if TYPE_CHECKING:
@@ -203,6 +203,19 @@ async def failed(conn: AsyncConnection, scope: Scope, window: Window) -> list[Fa
     for repo_id, category, severity, count in await conn.execute(union_all(*parts)):
         counts[(repo_id, category, severity)] += int(count)
     return [Failed(*key, count) for key, count in sorted(counts.items()) if count > 0]
+
+
+async def corrected(conn: AsyncConnection, scope: Scope, window: Window) -> int:
+    """How many failures of the window a person put into another category than the classifier had."""
+    said = corrections.c
+    theirs = and_(_failures.repo_id == said.repo_id, _failures.fingerprint == said.fingerprint)
+    query = (
+        select(func.count())
+        .select_from(corrections)
+        .join(pipeline_failures, theirs)
+        .where(scope.within(_failures), said.was != said.category, _failures.detected_at >= window.since)
+    )
+    return int((await conn.execute(query)).scalar_one())
 
 
 async def names(conn: AsyncConnection, repo_ids: Collection[int]) -> dict[int, str]:

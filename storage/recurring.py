@@ -11,8 +11,8 @@ from sqlalchemy import and_, case, func, select, union_all
 from storage.model import Pattern
 from storage.rows import build, columns_of
 from storage.tables import (
-    NO,
     failure_patterns,
+    mutes,
     pattern_daily,
     pattern_repositories,
     pipeline_failures,
@@ -198,8 +198,8 @@ async def _newest_words(conn: AsyncConnection, scope: Scope, prints: list[str]) 
 
 
 async def _muted(conn: AsyncConnection, scope: Scope, prints: list[str]) -> set[tuple[int, str]]:
-    query = select(_patterns.installation_id, _patterns.fingerprint).where(
-        _patterns.installation_id.in_(scope.installation_ids), _patterns.fingerprint.in_(prints), _patterns.muted != NO
+    query = select(mutes.c.installation_id, mutes.c.fingerprint).where(
+        scope.within(mutes.c), mutes.c.fingerprint.in_(prints)
     )
     return {(row.installation_id, row.fingerprint) for row in await conn.execute(query)}
 

@@ -10,10 +10,11 @@ from collections import defaultdict
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, false, or_, select
 
 from storage.merging import COUNTED
 from storage.rows import insert_into
+from storage.scopes import everything
 from storage.tables import (
     YES,
     failure_daily,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Table
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from storage.database import Database
 
 DAY = 86_400
 RECONCILED_DAYS = 3
@@ -57,6 +60,17 @@ async def kept(tx: AsyncConnection, repo_id: int, run_id: int) -> AsyncIterator[
     before = await contribution(tx, repo_id, run_id)
     yield
     await apply(tx, before, await contribution(tx, repo_id, run_id))
+
+
+@asynccontextmanager
+async def kept_failures(tx: AsyncConnection, which: ColumnElement[bool]) -> AsyncIterator[None]:
+    """Brings the rollups up to date with whatever is changed inside about these failures.
+
+    `which` must select whole runs' worth of each fingerprint it names, before the change and after it.
+    """
+    before = await _contributions(tx, false(), which, None)
+    yield
+    await apply(tx, before, await _contributions(tx, false(), which, None))
 
 
 async def contribution(tx: AsyncConnection, repo_id: int, run_id: int) -> Contribution:
@@ -94,6 +108,21 @@ async def reconcile(tx: AsyncConnection, installation_id: int, since: int, until
     for table in ROLLUPS:
         empty = and_(*(table.c[name] == 0 for name in values_of(table)))
         await tx.execute(delete(table).where(table.c.installation_id == installation_id, table.c.day >= first, empty))
+    return wrong
+
+
+async def reconcile_recent(database: Database, now: int) -> int:
+    """Reconciles the last days of every installation, a transaction each; how many rows were wrong."""
+    async with database.read() as conn:
+        scope = await everything(conn)
+    wrong = 0
+    for installation_id in scope.installation_ids:
+        since = now - RECONCILED_DAYS * DAY
+
+        async def one(tx: AsyncConnection, installation_id: int = installation_id, since: int = since) -> int:
+            return await reconcile(tx, installation_id, since, now)
+
+        wrong += await database.write(one)
     return wrong
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
-from storage import patterns
+from storage import patterns, rollups
 from storage.model import Correction, Mute
 from storage.rows import build, columns_of, insert_into, values_of
 from storage.tables import corrections, mutes, pipeline_failures
@@ -66,13 +66,10 @@ async def correct(tx: AsyncConnection, word: Correction) -> int:
     insert = insert_into(tx, corrections).values(values_of(word))
     said = {name: insert.excluded[name] for name in ("category", "by", "at")}
     await tx.execute(insert.on_conflict_do_update(index_elements=_KEY, set_=said))
-    shown = (
-        update(pipeline_failures)
-        .where(pipeline_failures.c.repo_id == word.repo_id, pipeline_failures.c.fingerprint == word.fingerprint)
-        .values(category=word.category)
-        .returning(pipeline_failures.c.job_id)
-    )
-    return len((await tx.execute(shown)).all())
+    alike = and_(pipeline_failures.c.repo_id == word.repo_id, pipeline_failures.c.fingerprint == word.fingerprint)
+    shown = update(pipeline_failures).where(alike).values(category=word.category).returning(pipeline_failures.c.job_id)
+    async with rollups.kept_failures(tx, alike):
+        return len((await tx.execute(shown)).all())
 
 
 async def corrected(conn: AsyncConnection, repo_id: int, fingerprints: Collection[str]) -> dict[str, Correction]:

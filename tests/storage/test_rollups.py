@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select, update
 
-from storage import rollups
-from storage.dashboards import Bucket, Halves, failed, halves, trend
+from storage import rollups, words
+from storage.dashboards import Bucket, Halves, corrected, failed, halves, trend
 from storage.merging import COUNTED
+from storage.model import Correction
 from storage.recurring import costs, outbreaks
 from storage.rollups import DAY, ROLLUPS
 from storage.scopes import Scope, everything
@@ -186,3 +187,23 @@ async def test_everything_is_every_installation_that_has_runs(database: Database
         await green(database, number, installation_id=installation)
     async with database.read() as conn:
         assert await everything(conn) == Scope((0, 5, 9))
+
+
+async def test_a_corrected_category_moves_in_the_rollup_as_well(database: Database) -> None:
+    await red(database, 1)
+    await red(database, 2, fingerprint="f2")
+    word = Correction(
+        repo_id=REPO,
+        fingerprint="f1",
+        category="infrastructure",
+        was="testing",
+        rule="",
+        by="ann",
+        at=1,
+    )
+    await database.write(lambda tx: words.correct(tx, word))
+    async with database.read() as conn:
+        found = await failed(conn, ORG, MONTH)
+        assert await corrected(conn, ORG, MONTH) == 1
+    assert {one.category: one.count for one in found} == {"infrastructure": 1, "testing": 1}
+    assert await database.write(lambda tx: rollups.reconcile(tx, 1, START, NOW)) == 0
