@@ -10,10 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFailure
 from bot.judging import verdicts_on
 from classifiers.model import Category
+from classifiers.near import alike
 from storage import failures, issues, patterns, runs, timeline
 from storage.model import Failure, Issue, Pattern, Repository, Run
 
 MOST_OCCURRENCES = 20
+MOST_COMPARED = 100
+MOST_RELATED = 5
 LIMIT = re.compile(r"(?:maximum execution time of|timed out after) (\w+(?: minutes)?)")
 """How GitHub says the limit: `45m0s` since 2026, `360 minutes` before; a step's `timed out after 5 minutes`."""
 
@@ -50,6 +53,7 @@ async def commit_report(
             ]
         ),
         notes=notes,
+        recovered=tuple(await failures.recovered_on_commit(conn, repo.id, commit)) if not red else (),
     )
 
 
@@ -89,8 +93,10 @@ async def issue_report(
         first_seen=known.first_seen if known else None,
         last_seen=known.last_seen if known else None,
         branches=await timeline.branches_of(conn, repo.id, fingerprint),
+        hang=await _hang(conn, occurrences[0]),
         first_red=since.first_red,
         last_green=since.last_green,
+        related=await _related(conn, repo.id, occurrences[0]),
         previous=previous,
         total=known.count if known else 0,
     )
@@ -134,6 +140,18 @@ async def issues_of(conn: AsyncConnection, repo_id: int, red: tuple[Failure, ...
         if issue is not None:
             found[fingerprint] = issue
     return found
+
+
+async def _related(conn: AsyncConnection, repo_id: int, failure: Failure) -> tuple[Issue, ...]:
+    """Other issues of ours about the same fingerprint, then those whose message is nearly the same."""
+    same, near = [], []
+    for issue, description in await issues.described(conn, repo_id, MOST_COMPARED):
+        if issue.fingerprint == failure.fingerprint:
+            same.append(issue)
+        elif alike(failure.message, description):
+            near.append(issue)
+    # The newest issue of the fingerprint is the one that is being written.
+    return tuple([*same[1:], *near][:MOST_RELATED])
 
 
 async def _hang(conn: AsyncConnection, failure: Failure) -> Hang | None:

@@ -136,7 +136,7 @@ def _elsewhere(facts: VerdictFacts, recent: Iterable[Sighting]) -> Verdict | Non
     if len(facts.outbreak) + 1 >= OUTBREAK_REPOSITORIES:
         count = len(facts.outbreak) + 1
         why = f"It failed in {count} repositories within an hour, so its cause is likely external."
-        return Verdict(Kind.ELSEWHERE, why, _shown(facts.outbreak))
+        return Verdict(Kind.ELSEWHERE, why, tuple(Evidence(s.repository, s.url) for s in facts.outbreak[:3]))
     branches = {seen.branch: seen for seen in recent if not _on_base(seen, facts)}
     if not branches:
         return None
@@ -162,7 +162,7 @@ def _new_or_unknown(facts: VerdictFacts) -> Verdict:
             f"No run of this workflow on `{facts.base_branch or 'the default branch'}` is recorded in the last 7 days."
         )
         return Verdict(Kind.UNKNOWN, why)
-    return Verdict(Kind.NEW, "It was not seen before, neither here nor on other branches.")
+    return Verdict(Kind.NEW, "It was seen on nobody else's branch.")
 
 
 def _with_advice(verdict: Verdict, facts: VerdictFacts, recent: Iterable[Sighting]) -> Verdict:

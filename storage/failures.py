@@ -30,6 +30,7 @@ __all__ = [
     "open_of_commit",
     "open_on_branch",
     "record",
+    "recovered_on_commit",
     "recount",
     "retry_count",
     "set_verdict",
@@ -107,6 +108,15 @@ async def open_of_commit(conn: AsyncConnection, repo_id: int, commit: str) -> li
     everything = build(Failure, await conn.execute(query.order_by(_failures.workflow, _failures.job)))
     keys = set(latest.values())
     return [one for one in everything if (one.run_id, one.run_attempt, one.job_id) in keys]
+
+
+async def recovered_on_commit(conn: AsyncConnection, repo_id: int, commit: str) -> list[Failure]:
+    """What failed on a commit and is mended by the runs on that commit; of each job once."""
+    query = failures_query().where(
+        _failures.repo_id == repo_id, _failures.commit == commit, _failures.resolved_at.is_not(None)
+    )
+    found = build(Failure, await conn.execute(query.order_by(_failures.run_id, _failures.run_attempt)))
+    return list({(one.workflow_id, one.job): one for one in found}.values())
 
 
 async def open_crossed(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 
 from storage.model import Issue
-from storage.rows import build, columns_of, insert_into, values_of
-from storage.tables import issues
+from storage.rows import build, columns_of, insert_into, names_of, values_of
+from storage.tables import failure_patterns, issues, repositories
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -75,6 +75,25 @@ async def open_issues(conn: AsyncConnection, repo_id: int) -> list[Issue]:
     """Our open issues of a repository, oldest first."""
     query = _query().where(_issues.repo_id == repo_id, _issues.state == "open")
     return build(Issue, await conn.execute(query.order_by(_issues.number, _issues.fingerprint)))
+
+
+async def described(conn: AsyncConnection, repo_id: int, most: int) -> list[tuple[Issue, str]]:
+    """The newest issues of a repository, each with the message of its failure as its pattern remembers it."""
+    pattern = failure_patterns.c
+    query = (
+        select(*columns_of(issues, Issue), pattern.description)
+        .join(repositories, repositories.c.id == _issues.repo_id)
+        .join(
+            failure_patterns,
+            and_(pattern.installation_id == repositories.c.installation_id, pattern.fingerprint == _issues.fingerprint),
+        )
+        .where(_issues.repo_id == repo_id, _issues.kind == "failure")
+        .order_by(_issues.number.desc())
+        .limit(most)
+    )
+    rows = (await conn.execute(query)).all()
+    names = names_of(Issue)
+    return [(Issue(**{name: getattr(row, name) for name in names}), row.description) for row in rows]
 
 
 def _query() -> Select[Any]:

@@ -49,7 +49,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_demo_shows_everything_that_was_posted(told: str) -> None:
-    assert re.search(r"→ Check run · commit \w{7} on main\n +neutral: \d failures?: ", told)
+    assert re.search(r"→ Check run · commit \w{7} on main\n +neutral: \d failures?\b", told)
     assert re.search(r"→ Issue · octo/app#1\n.*\n +labels: pipeline-failure, category: testing, severity: high", told)
     assert "→ Comment · pull request octo/app#2" in told
     assert "closed as completed" in told
