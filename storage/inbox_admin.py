@@ -48,6 +48,8 @@ class JobListing:
     run_at_ms: int
     owner: str | None
     last_error: str
+    repo_id: int | None = None
+    """Of the delivery; work that is no delivery has only its lane."""
 
 
 async def census(conn: AsyncConnection) -> Census:
@@ -65,7 +67,7 @@ async def list_jobs(conn: AsyncConnection, state: str | None, limit: int) -> lis
     Raises:
         ValueError: no such state.
     """
-    query = select(jobs, deliveries.c.event, deliveries.c.action).join_from(
+    query = select(jobs, deliveries.c.event, deliveries.c.action, deliveries.c.repo_id).join_from(
         jobs, deliveries, jobs.c.guid == deliveries.c.guid, isouter=True
     )
     if state is not None:

@@ -81,6 +81,12 @@ async def repository_named(conn: AsyncConnection, full_name: str) -> Repository 
     return min(found, key=lambda one: (one.removed_at is not None, -one.id), default=None)
 
 
+async def names(conn: AsyncConnection, ids: Collection[int]) -> dict[int, str]:
+    """The present names of repositories that are known, removed ones included."""
+    query = select(_repos.id, _repos.full_name).where(_repos.id.in_(ids))
+    return {row.id: row.full_name for row in await conn.execute(query)}
+
+
 async def repositories_of(conn: AsyncConnection, installation_id: int) -> list[Repository]:
     """The repositories an installation reaches now, by name."""
     query = _repositories().where(_repos.installation_id == installation_id, _repos.removed_at.is_(None))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.cli.output import Failed, note
-from bot.orders import Order
 from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.orders import Order
 
 
 async def ordered(settings: Settings, order: Order) -> Any:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import classify, db, demo, health, replay, serve
+from bot.cli import classify, db, demo, health, inbox, replay, serve
 from bot.cli.output import Failed, say
 
 NAME = "pipeline"
@@ -50,6 +50,7 @@ def build() -> typer.Typer:
     program.command("classify")(classify.classify)
     program.command("replay")(replay.replay)
     program.command("demo")(demo.demo)
+    program.add_typer(inbox.program(), name="inbox")
     program.add_typer(db.program(), name="db")
     return program
 
