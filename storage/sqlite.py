@@ -104,6 +104,9 @@ async def backup(path: Path, target: Path) -> None:
     try:
         # VACUUM INTO, because sqlite3_backup in steps starts again at every commit and may never end.
         await source.execute("VACUUM INTO ?", (str(partial.absolute()),))
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
     finally:
         await source.close()
     await asyncio.to_thread(_settle, partial, target)

@@ -23,7 +23,9 @@ WORKFLOW = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8
 CHECKS = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 SHELL_BLOCK = re.compile(r"^( *)```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-CALL = re.compile(r"(?:^|`|bin/|\| |&& )pipeline ([a-z]+(?: upgrade)?)", re.MULTILINE)
+CALL = re.compile(
+    r"(?:^|`|bin/|\| |&& )pipeline ([a-z]+(?: (?:upgrade|backup|prune|list|revive|drop)\b)?)", re.MULTILINE
+)
 COMMENT = re.compile(r"`/pipeline ([a-z]+)")
 
 
