@@ -149,6 +149,8 @@ class _Case:
             return Category.INFRASTRUCTURE, message or said, 0.6, (said,)
         if wrapper is not None and wrapper.rule.category not in (None, Category.UNKNOWN):
             return wrapper.finding.category, message, BY_COMMAND, ("Only this line says how it ended.",)
+        if wrapper is not None and wrapper.rule.weight > 0:
+            return Category.UNKNOWN, message, CERTAIN_OF_NOTHING, ("This line says that the cause lies elsewhere.",)
         command = self.ranking.command
         cancelled = self.facts.conclusion == "cancelled" or "canceled" in message
         if command is not None and not cancelled and (wrapper is not None or self.facts.steps):

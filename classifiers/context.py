@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from classifiers.engine import captures
 from classifiers.joblog import Segment
@@ -11,6 +13,7 @@ from classifiers.model import Category, JobFacts
 from classifiers.rules import Command, RuleSet
 from classifiers.scanner import Hit, Scan
 
+_Told = TypeVar("_Told")
 _LOOK_BACK = 12
 """Phases that are tried before the failing line; further back something else was at work."""
 
@@ -24,9 +27,10 @@ class Context:
     def __init__(self, scan: Scan, failing: Segment | None, facts: JobFacts, rules: RuleSet) -> None:
         self._rules = rules
         self._known: dict[str, Command | None] = {}
-        self._phases = [hit for hit in scan.hits if hit.rule.role == "phase"]
-        self._summaries = [hit for hit in scan.hits if hit.rule.role == "summary" and hit.rule.category]
-        self._failed = [hit for hit in scan.hits if hit.rule.role in ("consequence", "wrapper")]
+        self._phases = _spoken_of(scan.hits, ("phase",))
+        self._failed = _spoken_of(scan.hits, ("consequence", "wrapper"))
+        summaries = [hit for hit in scan.hits if hit.rule.role == "summary"]
+        self._summaries = [(hit.number, hit.rule.category) for hit in summaries if hit.rule.category is not None]
         names = (facts.step, facts.job or scan.job, facts.workflow)
         here = (failing.command, failing.name) if failing else ()
         self._step = self._strong(here)
@@ -36,29 +40,26 @@ class Context:
     @property
     def command(self) -> Command | None:
         """The tool of the failing step: by its command, its last phase, or the names of step, job and workflow."""
-        return self._step or self._strong(_texts(self._phases)) or self._named or self._vague
+        last = (text for _, text in self._phases[: -_LOOK_BACK - 1 : -1])
+        return self._step or self._strong(last) or self._named or self._vague
 
     def category(self, hit: Hit, part: Segment | None) -> Category:
         """What a tool concluded after this line, else what ran when it was printed, else what the line speaks of."""
-        found = self._concluded(hit, part) or self._at_work(hit, part)
+        later = _between(self._summaries, hit.number, part)
+        found = later[0][1] if later else self._at_work(hit, part)
         if hit.rule.external:
             return Category.DEPLOYMENT if found is Category.DEPLOYMENT else Category.INFRASTRUCTURE
         return found
 
-    def _concluded(self, hit: Hit, part: Segment | None) -> Category | None:
-        later = _following(self._summaries, hit)
-        return next((found.rule.category for found in later if _inside(found, part)), None)
-
     def _at_work(self, hit: Hit, part: Segment | None) -> Category:
-        inside = [phase for phase in self._phases if _inside(phase, part)]
-        before = inside[: bisect_right(inside, hit.number, key=_number)]
-        failed = [found for found in _following(self._failed, hit)[:40] if _inside(found, part)]
-        close = [found for found in failed if found.number - hit.number <= _CLOSE]
+        first = part.first if part else -sys.maxsize
+        before = self._phases[bisect_left(self._phases, (first, "")) : bisect_right(self._phases, (hit.number, "~"))]
+        failed = _between(self._failed, hit.number, part)[:_LOOK_BACK]
         command = (
-            self._strong(map(_command, close))
-            or self._strong(_texts(before))
+            self._strong(text for number, text in failed if number - hit.number <= _CLOSE)
+            or self._strong(text for _, text in before[: -_LOOK_BACK - 1 : -1])
             or self._step
-            or self._strong(map(_command, failed))
+            or self._strong(text for _, text in failed)
             or self._spoken(hit)
             or self._named
             or self._vague
@@ -84,21 +85,17 @@ class Context:
         return next((command for pattern, command in self._rules.command_patterns if pattern.search(line)), None)
 
 
-def _texts(phases: Sequence[Hit]) -> Iterable[str]:
-    return (_command(phase) for phase in phases[: -_LOOK_BACK - 1 : -1])
+def _spoken_of(hits: Sequence[Hit], roles: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Line and command of those that name one, in the order of the log."""
+    named = ((hit.number, captures(hit.match).get("command", "")) for hit in hits if hit.rule.role in roles)
+    return sorted((number, command) for number, command in named if command)
 
 
-def _command(hit: Hit) -> str:
-    return captures(hit.match).get("command", "")
+def _between(found: Sequence[tuple[int, _Told]], number: int, part: Segment | None) -> Sequence[tuple[int, _Told]]:
+    """What stands at or after a line, in the same part."""
+    start = bisect_left(found, number, key=_number)
+    return found[start : bisect_right(found, part.last, key=_number)] if part else found[start:]
 
 
-def _following(hits: Sequence[Hit], hit: Hit) -> Sequence[Hit]:
-    return hits[bisect_left(hits, hit.number, key=_number) :]
-
-
-def _number(hit: Hit) -> int:
-    return hit.number
-
-
-def _inside(hit: Hit, part: Segment | None) -> bool:
-    return part is None or part.holds(hit.number)
+def _number(told: tuple[int, object]) -> int:
+    return told[0]

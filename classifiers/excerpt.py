@@ -88,5 +88,5 @@ def _joined(chosen: dict[int, str], centre: int) -> str:
 
 def _numbered(window: Window) -> Iterable[tuple[int, str]]:
     for index, line in enumerate(window.lines):
-        shown = line.rpartition(b"\r")[2] if b"\r" in line else line
+        shown = line.rstrip(b"\r").rpartition(b"\r")[2] if b"\r" in line else line
         yield window.first + index, shown[: 4 * MAX_WIDTH].decode("utf-8", "replace")

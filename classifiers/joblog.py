@@ -34,12 +34,17 @@ _OTHER_STAMPS = re.compile(
     rb"|\[\d\d:\d\d:\d\d\] :?\t? *(?:\[[^\]\n]*\] )?"  # TeamCity and short clocks
     rb")"
 )
-_CARRIERS = re.compile(rb"(?:#\d+ (?:\d+\.\d+ )?|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z][\w.-]* +\| ?(?=\S)|::error[^:\n]*::)")
+_CARRIERS = re.compile(
+    rb"(?:#\d+ (?:\d+\.\d+ )?|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z][\w.-]* +\| ?(?=\S)|::error[^:\n]*::"
+    rb"|(?:\[(?:autobuild|build-std(?:out|err))\] ){1,2})"
+)
+"""BuildKit, docker compose, workflow commands, CodeQL's autobuild."""
 
 
 _STARTS = tuple(bytes((byte,)) for byte in b"#[:0123456789")
 """First bytes of such prefixes; a look at one byte saves a search in most lines."""
 
+_LINE_STARTS = tuple(b"\n" + start for start in _STARTS)
 _LAST_WORDS = 6
 """Lines of a step after its last error that are still its last words."""
 _ALWAYS = re.compile(
@@ -93,26 +98,27 @@ def stamp_of(line: bytes) -> bytes:
 def clean(lines: list[bytes]) -> list[bytes]:
     """One cleaned line for each raw one: no timestamp, colour, carrier prefix or trailing CR.
 
-    Several states of one terminal line (progress bars) stay in it, separated by CR, the last ones at most.
+    Several states of one terminal line (progress bars) stay in it, separated by CR.
     """
     if max(map(len, lines)) > LINE_LIMIT:
         lines = [_cut(line) if len(line) > LINE_LIMIT else line for line in lines]
     text = b"\n".join(lines)
     if _BOM in text:
-        lines = text.replace(_BOM, b"").split(b"\n")
-    text = b"\n".join(strip_stamps(lines))
+        text = text.replace(_BOM, b"")
+    if b"Z" in text:
+        text = b"\n".join(strip_stamps(text.split(b"\n")))
     if b"\x1b" in text:
         text = _ANSI.sub(b"", text)
     if b"\x00" in text:
         text = text.replace(b"\x00", b"")
     if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-    if b"\r" in text:
-        text = b"\n".join([_states(line) if b"\r" in line else line for line in text.split(b"\n")])
+        text = text.replace(b"\r\n", b"\n").removesuffix(b"\r")
     lines = text.split(b"\n")
     if b"\t20" in text:
         return [_bare(line) for line in lines]
-    return [_bare(line) if line[:1] in _STARTS or line.find(b"| ", 1, 44) > 0 else line for line in lines]
+    if b"| " in text or text[:1] in _STARTS or any(start in text for start in _LINE_STARTS):
+        return [_bare(line) if line[:1] in _STARTS or line.find(b"| ", 1, 44) > 0 else line for line in lines]
+    return lines
 
 
 def _bare(line: bytes) -> bytes:
@@ -129,11 +135,6 @@ def _cut(line: bytes) -> bytes:
     if b"\r" in line:
         return line[: LINE_LIMIT // 2] + b"\r" + line[-LINE_LIMIT // 2 :]
     return line[:LINE_LIMIT]
-
-
-def _states(line: bytes) -> bytes:
-    states = [state for state in line.split(b"\r") if state.strip()]
-    return b"\r".join(states[-40:])
 
 
 def step_bounds(step: Step) -> tuple[str, str] | None:

@@ -15,7 +15,7 @@ MAX_PATTERN = 4096
 """Longest pattern in characters; a longer one is a mistake, not a rule."""
 _TEXT = frozenset({"id", "tool", "category", "pattern", "role", "source", "severity", "unless"})
 _LISTS = frozenset({"matches", "rejects", "suggestions"})
-_FLAGS = frozenset({"security", "warning", "anywhere", "needs", "external"})
+_FLAGS = frozenset({"security", "warning", "anywhere", "needs", "external", "checker"})
 _NEARBY = frozenset({"after", "before", "proof"})
 _DEFAULTS = frozenset({"tool", "category", "source", "suggestions", "role"})
 _RULE_FIELDS = _TEXT | _LISTS | _FLAGS | _NEARBY | {"weight", "lines"}

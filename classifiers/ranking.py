@@ -124,13 +124,20 @@ class _Board:
 
     def scored(self, hit: Hit, part: Segment | None) -> Finding:
         points = [(name, value) for name, value in self._points(hit, part) if value]
-        finding = finding_of(hit, hit.rule.category or self._context.category(hit, part))
+        finding = finding_of(hit, self._category(hit, part))
         return replace(
             finding,
             step=part.name if part else "",
             score=round(sum(value for _, value in points), 1),
             reasons=tuple(f"{name} {value:+.0f}" for name, value in points),
         )
+
+    def _category(self, hit: Hit, part: Segment | None) -> Category:
+        known = hit.rule.category
+        if known is not None and not hit.rule.checker:
+            return known
+        context = self._context.category(hit, part)
+        return context if known is None or context is Category.LINTING else known
 
     def _points(self, hit: Hit, part: Segment | None) -> Iterable[tuple[str, float]]:
         rule = hit.rule

@@ -85,6 +85,8 @@ class Rule:
     severity: Severity | None = None
     external: bool = False
     """Something outside refused: of a deployment where one was at work, of infrastructure otherwise."""
+    checker: bool = False
+    """A compiler's error that is a checker's finding where a linting command was at work (`tsc --noEmit`)."""
     own: bool = False
     """A repository's own rule: changes what is shown, never the identity of the failure."""
 

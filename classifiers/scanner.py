@@ -223,7 +223,8 @@ class Scanner:
             rules = self._candidates(part) if reading else []
             own = self._own.candidates(part) if self._own is not None and reading else []
             if rules or own or signs:
-                for chunk in block.chunk(index, count).divided():
+                whole = block.chunk(index, count)
+                for chunk in whole.divided() if signs and found.dividing else (whole,):
                     found.take(chunk, rules, own, signs=signs)
             else:
                 found.echo = max(0, found.echo - count)
@@ -258,6 +259,11 @@ class _Found:
         self._borders: list[Anchor] = []
         self._errors: list[Anchor] = []
         self._last_errors: deque[Anchor] = deque(maxlen=MAX_ANCHORS)
+
+    @property
+    def dividing(self) -> bool:
+        """Whether borders of steps still count; a log with more of them than any job has is read as one step."""
+        return len(self._borders) < MAX_ANCHORS
 
     @property
     def skipping(self) -> bool:
