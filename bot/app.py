@@ -23,6 +23,7 @@ from bot.log_reader import LogReader
 from bot.metrics import Metrics
 from bot.monitor import PipelineMonitor
 from bot.orders import Orders
+from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
 from bot.perform.performer import Performer
 from bot.perform.requests import Requests
@@ -124,10 +125,12 @@ def _services(
         writes_per_minute=settings.writes_per_minute,
         app_key=AppKey(settings.app_id, pem) if settings.app_id is not None and pem is not None else None,
         user_token=settings.token.get_secret_value() if settings.token is not None else None,
+        copilot_token=settings.copilot_token.get_secret_value() if settings.copilot_token is not None else None,
         on_call=metrics.called,
     )
     ledger = Ledger(database, clock=clock)
     configs = ConfigSource(database, clock=clock)
+    handoffs = HandOffs(database, gateway, ledger, clock=clock, start_minutes=settings.copilot_start_minutes)
     monitor = PipelineMonitor(
         database=database,
         gateway=gateway,
@@ -135,6 +138,7 @@ def _services(
         suites_reader=SuiteReader(logs),
         performer=Performer(database, ledger, configs, web_url=settings.web_url, clock=clock),
         configs=configs,
+        handoffs=handoffs,
         clock=clock,
     )
     return Services(
@@ -143,6 +147,7 @@ def _services(
         monitor=monitor,
         ledger=ledger,
         requests=Requests(database, clock=clock),
+        handoffs=handoffs,
         clock=clock,
     )
 

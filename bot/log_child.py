@@ -13,6 +13,7 @@ import os
 import signal
 import struct
 import sys
+import time
 import traceback
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -53,7 +54,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         kind, number, body = frame
         if kind == b"F":
             facts = msgspec.msgpack.decode(body, type=JobFacts)
-            logs[number] = _Log(facts, Scanner(rules, facts))
+            logs[number] = _Log(facts, Scanner(rules, facts, clock=time.perf_counter))
         elif kind == b"A":
             logs.pop(number, None)
         elif kind == b"D":

@@ -10,13 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import policy, reports
 from bot.actions import RefreshCheckRun
+from bot.config_source import ConfigSource
 from bot.github.client import GitHub
 from bot.github.gateway import Gateway
+from bot.handoff import Allowance
+from bot.perform.handoff import HandOffs
 from bot.perform.performer import Performer, pull_comment_key
-from bot.policy import DEFAULT_THRESHOLD, RunFacts, Threshold
+from bot.policy import RunFacts
 from bot.pulls import is_stale, with_pull_request
 from bot.reading import Reading, RunReader
 from bot.recorder import Recorder
+from bot.repo_config import DEFAULTS, RepoConfig
 from bot.suite_reading import SuiteReader
 from storage import effects, failures, issues, runs, words
 from storage.database import Database
@@ -41,8 +45,9 @@ class PipelineMonitor:
         runs_reader: RunReader,
         suites_reader: SuiteReader,
         performer: Performer,
+        configs: ConfigSource,
+        handoffs: HandOffs,
         clock: Callable[[], float],
-        threshold: Threshold = DEFAULT_THRESHOLD,
     ) -> None:
         self._database = database
         self._gateway = gateway
@@ -51,7 +56,8 @@ class PipelineMonitor:
         self._performer = performer
         self._recorder = Recorder(database)
         self._clock = clock
-        self._threshold = threshold
+        self._configs = configs
+        self._handoffs = handoffs
 
     async def seen(self, run: Run, repo: Repository) -> None:
         """A run that is not over, or whose end asks for nothing: its row is all there is to keep."""
@@ -66,7 +72,9 @@ class PipelineMonitor:
             await self._green(run, repo, stale=stale)
         elif run.conclusion in policy.READ_JOBS:
             github = await self._gateway.client(run.installation_id)
-            await self._follow(run, repo, await self._runs_reader.read(run, github), github, stale=stale)
+            settings = (await self._configs.of(repo, github)).settings
+            reading = await self._runs_reader.read(run, github, settings.own_rules)
+            await self._follow(run, repo, reading, github, settings, stale=stale)
         else:
             await self.seen(run, repo)
 
@@ -76,7 +84,9 @@ class PipelineMonitor:
             await self._green(run, repo, stale=False)
         elif run.conclusion in policy.FAILED:
             github = await self._gateway.client(run.installation_id)
-            await self._follow(run, repo, await self._suites_reader.read(run, github), github, stale=False)
+            settings = (await self._configs.of(repo, github)).settings
+            reading = await self._suites_reader.read(run, github, settings.own_rules)
+            await self._follow(run, repo, reading, github, settings, stale=False)
         else:
             await self.seen(run, repo)
 
@@ -119,7 +129,8 @@ class PipelineMonitor:
             on_commit = await runs.runs_of_commit(conn, repo.id, commit)
         for run in on_commit:
             if run.conclusion in policy.FAILED and run.event != "check_suite":
-                await self._store(run, repo, await self._runs_reader.read(run, github))
+                settings = (await self._configs.of(repo, github)).settings
+                await self._store(run, repo, await self._runs_reader.read(run, github, settings.own_rules), settings)
         await self.refresh(commit, repo, force=True)
 
     async def _green(self, run: Run, repo: Repository, *, stale: bool) -> None:
@@ -130,16 +141,20 @@ class PipelineMonitor:
         if red:
             await self._act(run, repo, (), await self._gateway.client(run.installation_id), (), stale=stale)
 
-    async def _follow(self, run: Run, repo: Repository, reading: Reading, github: GitHub, *, stale: bool) -> None:
+    async def _follow(
+        self, run: Run, repo: Repository, reading: Reading, github: GitHub, settings: RepoConfig, *, stale: bool
+    ) -> None:
         if reading.failures:
             run = await with_pull_request(run, github)
             reading = reading.of_pull_request(run.pull_request)
-        stored = await self._store(run, repo, reading)
-        red = tuple(failure for failure in stored if failure.resolved_at is None)
+        stored = await self._store(run, repo, reading, settings)
+        red = tuple(f for f in stored if f.resolved_at is None and not settings.ignores(f.workflow, f.job, f.branch))
         await self._act(run, repo, red, github, reading.notes, stale=stale)
 
-    async def _store(self, run: Run, repo: Repository, reading: Reading) -> tuple[Failure, ...]:
-        return await self._recorder.keep(run, repo, reading, self._threshold)
+    async def _store(
+        self, run: Run, repo: Repository, reading: Reading, settings: RepoConfig = DEFAULTS
+    ) -> tuple[Failure, ...]:
+        return await self._recorder.keep(run, repo, reading, settings)
 
     async def _act(
         self,
@@ -152,9 +167,12 @@ class PipelineMonitor:
         stale: bool,
     ) -> None:
         stale = stale or await is_stale(self._database, run)
+        settings = (await self._configs.of(repo, github)).settings
         async with self._database.read() as conn:
-            facts = await self._facts(conn, run, repo, red, stale=stale)
-        await self._performer.perform(policy.decide(facts), run, repo, github, notes)
+            facts = replace(await self._facts(conn, run, repo, red, stale=stale), settings=settings)
+        actions = policy.decide(facts)
+        await self._handoffs.plan(actions, run, repo, Allowance(settings.agent.assign, settings.agent.daily))
+        await self._performer.perform(actions, run, repo, github, notes)
 
     async def _facts(
         self, conn: AsyncConnection, run: Run, repo: Repository, red: tuple[Failure, ...], *, stale: bool
@@ -176,7 +194,6 @@ class PipelineMonitor:
             opened_last_hour=await issues.opened_since(conn, repo.id, now - HOUR),
             now=now,
             muted=frozenset(muted),
-            threshold=self._threshold,
         )
 
     async def _has_done(self, key: str) -> bool:

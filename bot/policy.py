@@ -15,27 +15,17 @@ from bot.actions import (
     UpdateIssue,
 )
 from bot.events import PULL_REQUEST_EVENTS
+from bot.repo_config import DEFAULTS, RepoConfig
+from classifiers.model import Severity
 from storage.model import Failure, Issue, Run
 
 RELAPSE_SECONDS = 10 * 86400
 """A failure that comes back within ten days reopens its issue; a later one gets a new issue."""
 OUTAGE = 8
 """More different new failures than this in one run are one outage."""
-NOTICE_SEVERITIES = frozenset({"critical", "high"})
 FAILED = frozenset({"failure", "timed_out", "startup_failure"})
 READ_JOBS = FAILED | {"cancelled"}
 """Conclusions whose jobs are looked at: a job that exceeds its time limit leaves a cancelled run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """From when on a failure is worth a notice."""
-
-    retries: int = 2
-    new_issues_per_hour: int = 10
-
-
-DEFAULT_THRESHOLD = Threshold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +48,15 @@ class RunFacts:
     now: int
     muted: frozenset[str] = frozenset()
     """Fingerprints of which nobody wants to be told."""
-    threshold: Threshold = DEFAULT_THRESHOLD
+    settings: RepoConfig = DEFAULTS
 
 
-def crosses(failure: Failure, threshold: Threshold) -> bool:
+def crosses(failure: Failure, settings: RepoConfig) -> bool:
     """Whether a failure is worth a notice."""
-    return failure.severity in NOTICE_SEVERITIES or failure.retry_count >= threshold.retries
+    if not settings.enabled or settings.ignores(failure.workflow, failure.job, failure.branch):
+        return False
+    grave = Severity(failure.severity).rank <= Severity(settings.notify.severity).rank
+    return grave or failure.retry_count >= settings.notify.retries
 
 
 def belongs_to_pull(run: Run) -> bool:
@@ -76,6 +69,8 @@ def belongs_to_pull(run: Run) -> bool:
 
 def decide(facts: RunFacts) -> tuple[Action, ...]:
     """What to do about a completed run: notices first, because the check run links to them."""
+    if not facts.settings.enabled:
+        return ()
     notices = _comment(facts) if belongs_to_pull(facts.run) else _issues(facts)
     closing = tuple(CloseIssue(issue) for issue in facts.recovered)
     wanted = facts.can_check and (bool(facts.failures) or facts.has_check_run)
@@ -87,7 +82,8 @@ def _comment(facts: RunFacts) -> tuple[Action, ...]:
     if facts.pull_request is None:
         return ()
     crossed = any(failure.crossed and failure.fingerprint not in facts.muted for failure in facts.failures)
-    if not crossed and not facts.has_comment:
+    wanted = crossed and facts.settings.pull_requests == "comment"
+    if not wanted and not facts.has_comment:
         return ()
     return (CommentOnPull(facts.pull_request, facts.run.commit, mention=not facts.run.fork),)
 
@@ -114,7 +110,7 @@ def _new_issues(new: list[str], facts: RunFacts, *, mention: bool) -> tuple[Acti
     """One issue each; too many at once are an outage, too many in an hour are gathered in one."""
     if len(new) > OUTAGE:
         return (OpenGathering("outage", f"outage:{facts.run.run_id}", tuple(new)),)
-    room = max(0, facts.threshold.new_issues_per_hour - facts.opened_last_hour)
+    room = max(0, facts.settings.notify.max_new_issues_per_hour - facts.opened_last_hour)
     opened: list[Action] = [
         OpenIssue(fingerprint, mention, previous=facts.issues.get(fingerprint)) for fingerprint in new[:room]
     ]

@@ -15,7 +15,7 @@ from bot.github.joblog import Absent, NoLog
 from bot.github.shapes import Job
 from bot.log_reader import LogReader
 from classifiers.classify import without_log
-from classifiers.model import Annotation, Category, Classification, JobFacts
+from classifiers.model import Annotation, Category, Classification, JobFacts, OwnRule
 from classifiers.redaction import redact
 from storage.model import Failure, JobResult, Run
 
@@ -61,7 +61,7 @@ class RunReader:
         self._logs = logs
         self._clock = clock
 
-    async def read(self, run: Run, github: GitHub) -> Reading:
+    async def read(self, run: Run, github: GitHub, own_rules: tuple[OwnRule, ...] = ()) -> Reading:
         """Jobs and failures of a run that ended badly. Costs one call, and one or two a failed job."""
         try:
             jobs = await github.jobs(run.repository, run.run_id, run.run_attempt)
@@ -72,7 +72,7 @@ class RunReader:
         suspects += await self._timed_out(run, jobs, github)
         if not suspects:
             return Reading(results, self._without_jobs(run, jobs))
-        facts = _RunWide(run, blocks=_every_job_failed(jobs, suspects))
+        facts = _RunWide(run, _every_job_failed(jobs, suspects), own_rules)
         return Reading(results, tuple(await self._failures(facts, suspects, github)))
 
     async def _timed_out(self, run: Run, jobs: Sequence[Job], github: GitHub) -> list[_Suspect]:
@@ -154,6 +154,7 @@ class _RunWide:
 
     run: Run
     blocks: bool
+    own_rules: tuple[OwnRule, ...]
 
     def of(self, job: Job, annotations: tuple[Annotation, ...]) -> JobFacts:
         return JobFacts(
@@ -165,6 +166,7 @@ class _RunWide:
             blocks_run=self.blocks,
             steps=job.steps,
             annotations=annotations,
+            own_rules=self.own_rules,
         )
 
 

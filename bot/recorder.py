@@ -8,8 +8,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import judging, policy
-from bot.policy import Threshold
 from bot.reading import Reading
+from bot.repo_config import RepoConfig
 from classifiers.model import Category, JobFacts, Severity
 from classifiers.severity import severity
 from storage import failures, history, installations, runs, words
@@ -25,13 +25,13 @@ class Recorder:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, run: Run, repo: Repository, reading: Reading, threshold: Threshold) -> tuple[Failure, ...]:
+    async def keep(self, run: Run, repo: Repository, reading: Reading, settings: RepoConfig) -> tuple[Failure, ...]:
         """The failures of this attempt as they are stored now."""
 
         async def store(tx: AsyncConnection) -> tuple[Failure, ...]:
             await installations.save_repositories(tx, [repo])
             learnt = await history.learn(tx, run, reading.jobs, await _shown(tx, run, reading.failures))
-            await failures.mark_crossed(tx, [f for f in learnt.failures if policy.crosses(f, threshold)])
+            await failures.mark_crossed(tx, [f for f in learnt.failures if policy.crosses(f, settings)])
             await judging.record(tx, repo, await failures.keyed(tx, run.repo_id, learnt.recovered))
             await judging.record(tx, repo, await failures.open_of_commit(tx, run.repo_id, run.commit))
             # As settled: a failure that arrives after its recovery is told to nobody.

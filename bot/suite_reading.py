@@ -9,7 +9,7 @@ from bot.github.client import GitHub
 from bot.github.shapes import CheckRunShape
 from bot.log_reader import LogReader
 from bot.reading import FAILED_JOB, Reading, as_failure
-from classifiers.model import Annotation, JobFacts, Location
+from classifiers.model import Annotation, JobFacts, Location, OwnRule
 from storage.model import Failure, JobResult, Run
 
 MOST_READ = 50
@@ -22,15 +22,15 @@ class SuiteReader:
     def __init__(self, logs: LogReader) -> None:
         self._logs = logs
 
-    async def read(self, run: Run, github: GitHub) -> Reading:
+    async def read(self, run: Run, github: GitHub, own_rules: tuple[OwnRule, ...] = ()) -> Reading:
         """One failure per failed check run. Costs one call, and one more where there are annotations."""
         shapes = await github.suite_check_runs(run.repository, run.run_id)
         failed = [shape for shape in shapes if shape.conclusion in FAILED_JOB]
-        failures = [await self._failure(run, shape, github) for shape in failed[:MOST_READ]]
+        failures = [await self._failure(run, shape, github, own_rules) for shape in failed[:MOST_READ]]
         notes = (f"Only {MOST_READ} of {len(failed)} failed checks were read.",) if len(failed) > MOST_READ else ()
         return Reading(tuple(_result(run, shape) for shape in shapes if shape.conclusion), tuple(failures), notes)
 
-    async def _failure(self, run: Run, shape: CheckRunShape, github: GitHub) -> Failure:
+    async def _failure(self, run: Run, shape: CheckRunShape, github: GitHub, own_rules: tuple[OwnRule, ...]) -> Failure:
         output = shape.output
         annotations: tuple[Annotation, ...] = ()
         if output is not None and output.annotations_count > 0:
@@ -42,6 +42,7 @@ class SuiteReader:
             branch=run.branch,
             default_branch=run.default_branch,
             annotations=annotations,
+            own_rules=own_rules,
         )
         verdict = await self._logs.classify(_text(shape), facts)
         if verdict.location is None:

@@ -13,11 +13,13 @@ import aiohttp
 from cachetools import TTLCache
 
 from bot.errors import NotFound, Retry
+from bot.github.file import FileOpener, RepositoryFile, first_bytes
 from bot.github.joblog import chunks, open_log
 from bot.github.shapes import (
     AnnotationShape,
     CheckRunShape,
     CommentShape,
+    CrossReferenceShape,
     IssueShape,
     Job,
     JobShape,
@@ -32,6 +34,7 @@ from bot.github.transport import Transport
 from classifiers.model import Annotation
 
 MOST_JOBS = 1000
+MOST_EVENTS = 1000
 PERMISSIONS_KEPT = 4096
 PERMISSION_SECONDS = 60
 MOST_ANNOTATIONS = 100
@@ -169,6 +172,24 @@ class GitHub:
         )
         return read(answer, IssueShape)
 
+    async def issue(self, repository: str, number: int) -> IssueShape:
+        """An issue as it is now."""
+        answer = await self._transport.get(
+            "/repos/{owner}/{repo}/issues/{number}", **_names(repository), number=str(number)
+        )
+        return read(answer, IssueShape)
+
+    async def cross_references(self, repository: str, number: int) -> list[CrossReferenceShape]:
+        """Who refers to an issue. Only the timeline tells; GitHub's list of an issue's events leaves it out."""
+        found = await self._transport.all(
+            "/repos/{owner}/{repo}/issues/{number}/timeline?per_page=100",
+            key="events",
+            most=MOST_EVENTS,
+            **_names(repository),
+            number=str(number),
+        )
+        return [read(each, CrossReferenceShape) for each in found if each.get("event") == "cross-referenced"]
+
     async def labelled_issues(self, repository: str, label: str, *, most: int = 300) -> list[IssueShape]:
         """Issues of ours, newest first, open and closed; pull requests left out."""
         found = await self._transport.all(
@@ -247,6 +268,23 @@ class GitHub:
             head=head,
         )
         return [read(each, PullShape) for each in found]
+
+    # -- files -------------------------------------------------------------------------------------------
+
+    async def file(self, repository: str, path: str, *, most: int, etag: str = "") -> RepositoryFile:
+        """The first `most` bytes of a file on the repository's own default branch.
+
+        Raises:
+            NotFound: nothing is there, or the repository is out of reach.
+            NoFile: a folder is there.
+            NotModified: the file still has this `etag`.
+        """
+        route = "/repos/{owner}/{repo}/contents/{+path}"
+        async with self._transport.stream(route, FileOpener(etag), **_names(repository), path=path) as answer:
+            try:
+                return RepositoryFile(await first_bytes(answer, most), answer.headers.get("ETag", ""))
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise Retry(f"{path} broke off: {type(error).__name__}") from error
 
 
 def _names(repository: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 import structlog
@@ -18,7 +19,9 @@ from bot.actions import (
     RefreshCheckRun,
     UpdateIssue,
 )
+from bot.config_source import ConfigSource
 from bot.errors import Forbidden, GitHubRefused, Gone, Invalid, NotFound
+from bot.facts import CommitReport, IssueText
 from bot.github.client import GitHub
 from bot.perform.check_run import check_run_thing
 from bot.perform.comments import comment_thing
@@ -27,6 +30,7 @@ from bot.perform.ledger import Ledger
 from bot.render import check_run as check_run_text
 from bot.render import issue as issue_text
 from bot.render.pull_request import pull_request
+from bot.repo_config import RepoConfig
 from storage import issues
 from storage.database import Database
 from storage.model import Issue, Repository, Run
@@ -43,12 +47,18 @@ class Performer:
     """Carries out what the policy decided about one run of one repository."""
 
     def __init__(
-        self, database: Database, ledger: Ledger, *, web_url: str, mention: str, clock: Callable[[], float]
+        self,
+        database: Database,
+        ledger: Ledger,
+        configs: ConfigSource,
+        *,
+        web_url: str,
+        clock: Callable[[], float],
     ) -> None:
         self._database = database
         self._ledger = ledger
         self._web_url = web_url
-        self._mention = mention
+        self._configs = configs
         self._clock = clock
 
     async def perform(
@@ -90,21 +100,36 @@ class Performer:
     async def refresh_check_run(
         self, action: RefreshCheckRun, repo: Repository, github: GitHub, notes: tuple[str, ...] = ()
     ) -> None:
-        """Our check run on the commit says what is known now."""
-        async with self._database.read() as conn:
-            report = await reports.commit_report(conn, repo, action.commit, self._web_url, notes)
+        """Our check run on the commit says what is known now, and what is wrong with the configuration."""
+        configured = await self._configs.of(repo, github)
+        if not configured.settings.enabled:
+            return
+        report = await self._report(repo, action.commit, configured.settings, (*configured.notes, *notes))
         text = check_run_text.check_run(report)
         url = next((r.failure.url for r in report.failures if r.failure.url), "")
         await self._ledger.keep(check_run_thing(repo, action.commit, text, url, github), force=action.force)
 
+    async def _report(
+        self, repo: Repository, commit: str, settings: RepoConfig, notes: tuple[str, ...]
+    ) -> CommitReport:
+        """What is to be told of a commit: everything but what the configuration ignores."""
+        async with self._database.read() as conn:
+            report = await reports.commit_report(conn, repo, commit, self._web_url, notes)
+        told = (r for r in report.failures if not settings.ignores(r.failure.workflow, r.failure.job, r.failure.branch))
+        return replace(report, failures=tuple(told))
+
+    async def _settings(self, repo: Repository, github: GitHub) -> RepoConfig:
+        return (await self._configs.of(repo, github)).settings
+
     async def _open(self, action: OpenIssue, repo: Repository, github: GitHub) -> None:
+        settings = await self._settings(repo, github)
         async with self._database.read() as conn:
             report = await reports.issue_report(
                 conn,
                 repo,
                 action.fingerprint,
                 web_url=self._web_url,
-                mention=self._mention if action.mention else "",
+                mention=settings.mention if action.mention else "",
                 previous=action.previous,
             )
             known = await issues.numbers(conn, repo.id)
@@ -112,7 +137,7 @@ class Performer:
             repo,
             github,
             key=issue_key(repo.id, action.fingerprint, action.previous),
-            text=issue_text.issue(report),
+            text=_labelled(issue_text.issue(report), settings),
             kind="failure",
             fingerprints=(action.fingerprint,),
             known_numbers=known,
@@ -122,6 +147,7 @@ class Performer:
 
     async def _update(self, action: UpdateIssue, repo: Repository, github: GitHub) -> None:
         issue = action.issue
+        settings = await self._settings(repo, github)
         async with self._database.read() as conn:
             if issue.kind == "failure":
                 report = await reports.issue_report(
@@ -129,7 +155,7 @@ class Performer:
                     repo,
                     issue.fingerprint,
                     web_url=self._web_url,
-                    mention=self._mention if action.mention else "",
+                    mention=settings.mention if action.mention else "",
                     previous=None,
                 )
                 newest, text = report.occurrences[0], issue_text.issue(report)
@@ -161,6 +187,7 @@ class Performer:
 
     async def _gather(self, action: OpenGathering, repo: Repository, github: GitHub) -> None:
         key = f"issue:{repo.id}:{action.key}"
+        settings = await self._settings(repo, github)
         async with self._database.read() as conn:
             earlier = await issues.members(conn, repo.id, key)
             everything = tuple(dict.fromkeys((*earlier, *action.fingerprints)))
@@ -170,7 +197,7 @@ class Performer:
             repo,
             github,
             key=key,
-            text=issue_text.outage(report),
+            text=_labelled(issue_text.outage(report), settings),
             kind=action.kind,
             fingerprints=everything,
             known_numbers=known,
@@ -190,9 +217,9 @@ class Performer:
         await self._database.write(closed)
 
     async def _comment(self, action: CommentOnPull, repo: Repository, github: GitHub, notes: tuple[str, ...]) -> None:
-        async with self._database.read() as conn:
-            report = await reports.commit_report(conn, repo, action.commit, self._web_url, notes)
-        mention = self._mention if action.mention else ""
+        settings = await self._settings(repo, github)
+        report = await self._report(repo, action.commit, settings, notes)
+        mention = settings.mention if action.mention and settings.pull_requests == "comment" else ""
         thing = comment_thing(
             repo,
             github,
@@ -207,6 +234,10 @@ class Performer:
     async def _say(self, repo: Repository, github: GitHub, number: int, key: str, text: str) -> None:
         since = int(self._clock()) - 7 * 86400
         await self._ledger.keep(comment_thing(repo, github, number, kind="comment", key=key, text=text, since=since))
+
+
+def _labelled(text: IssueText, settings: RepoConfig) -> IssueText:
+    return replace(text, labels=tuple(dict.fromkeys((*text.labels, *settings.labels))))
 
 
 def _note(action: Action, error: GitHubRefused) -> str:
