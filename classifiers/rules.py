@@ -24,7 +24,7 @@ ROLES = ("cause", "summary", "consequence", "wrapper", "clear", "phase")
 SILENT = ("clear", "phase")
 """Roles of lines that tell something about other lines and are no findings themselves."""
 SOURCES = ("recorded", "documented", "remembered")
-SET_SIZE = 120
+SET_SIZE = 160
 """Rules in one automaton: larger ones start slowly, more of them read more slowly once warm."""
 CONTEXT = "context"
 

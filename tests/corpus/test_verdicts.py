@@ -12,6 +12,7 @@ import pytest
 from classifiers.classify import classify
 from classifiers.model import JobFacts
 from classifiers.rules import builtin_rules
+from classifiers.scanner import Scanner
 from tests.corpus.record import LOGS, scenarios
 
 VERDICTS = Path(__file__).parent / "verdicts"
@@ -48,3 +49,12 @@ def test_a_recorded_log_keeps_its_verdict(name: str) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_recorded_log_is_read_as_a_person_reads_it(name: str) -> None:
     assert verdict(name)["category"] == SCENARIOS[name]["category"]
+
+
+def test_a_rule_that_claims_to_be_recorded_is_seen_in_a_recorded_log() -> None:
+    seen: set[str] = set()
+    for log in LOGS.glob("*.log"):
+        scanner = Scanner(builtin_rules(), JobFacts())
+        scanner.feed(log.read_bytes())
+        seen |= {hit.rule.id for hit in scanner.result().hits}
+    assert {rule.id for rule in builtin_rules().rules if rule.source == "recorded"} <= seen
