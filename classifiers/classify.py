@@ -6,7 +6,7 @@ annotations and steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -48,12 +48,12 @@ def conclude(scan: Scan, facts: JobFacts, rules: RuleSet) -> Classification:
     evidence = evidence_of(facts, rules)
     parts = segments(scan.anchors, scan.lines, facts)
     known = joined(scan, evidence)
-    plain = _Case(scan, facts, rank(known, parts, facts, rules), evidence).verdict()
+    plain = _Case(scan, facts, rank(known, parts, facts, rules), evidence, rules).verdict()
     if scan.own:
         # Ranked a second time, so that no hit of an own rule can touch the identity found above.
         hits = tuple(sorted((*known.hits, *scan.own), key=lambda hit: hit.number))
         ranking = rank(replace(known, hits=hits), parts, facts, rules)
-        plain = _Case(scan, facts, ranking, evidence).by_own_rule(plain)
+        plain = _Case(scan, facts, ranking, evidence, rules).by_own_rule(plain)
     if scan.own_cut:
         plain = replace(plain, reasons=(*plain.reasons, _CUT))
     return plain
@@ -67,6 +67,7 @@ class _Case:
     facts: JobFacts
     ranking: Ranking
     evidence: Evidence
+    rules: RuleSet
 
     def verdict(self) -> Classification:
         """What the built-in rules say."""
@@ -83,7 +84,7 @@ class _Case:
     def _found(self, best: Ranked, among: tuple[Ranked, ...] | list[Ranked]) -> Classification:
         finding, rule = best.finding, best.rule
         message = redact(finding.message)
-        place = finding.location or self.evidence.location(finding.line)
+        place = self._place(finding)
         return Classification(
             category=finding.category,
             severity=rule.severity or self._severity(finding.category, rule),
@@ -101,6 +102,11 @@ class _Case:
             generic=self._generic(best, message, place),
             findings=self._competitors(),
         )
+
+    def _place(self, finding: Finding) -> Location | None:
+        """The place in the repository; a path that looks like a secret is none."""
+        place = finding.location or self.evidence.location(finding.line)
+        return place if place is not None and redact(place.path) == place.path else None
 
     def _identity(self, best: Ranked, message: str, place: Location | None) -> str:
         """By category and message; a message that hardly says anything is told apart by its file or its step."""
@@ -133,7 +139,7 @@ class _Case:
             excerpt=redact(tail_of(self.scan, line) if line or not message else message)[:4000],
             location=None,
             fingerprint=fingerprint(category, text, context),
-            suggestions=suggestions_for(wrapper.rule if wrapper else None, category, command, {}),
+            suggestions=self._advice(wrapper.rule if wrapper else None, category, {}, wrapper),
             reasons=reasons,
             step=context[2],
             generic=True,
@@ -192,7 +198,15 @@ class _Case:
         values = captures(best.hit.match)
         if location is not None:
             values |= {"file": location.path, "line": str(location.line)}
-        return tuple(redact(text) for text in suggestions_for(rule, category, self.ranking.command, values))
+        return self._advice(rule, category, values, best)
+
+    def _advice(
+        self, rule: Rule | None, category: Category, values: Mapping[str, str], item: Ranked | None
+    ) -> tuple[str, ...]:
+        tool = rule.tool if rule else ""
+        step = item.segment.command if item is not None and item.segment is not None else ""
+        found = suggestions_for(rule, category, values, self.rules.local.get(tool, ""), step)
+        return tuple(redact(text) for text in found)
 
     def _reasons(self, best: Ranked) -> tuple[str, ...]:
         where = f"line {best.finding.line}" if best.finding.line > 0 else "an annotation"
@@ -237,4 +251,7 @@ def _redacted(finding: Finding) -> Finding:
         message=redact(finding.message),
         step=redact(finding.step),
         line=max(0, finding.line),
+        location=finding.location
+        if finding.location and redact(finding.location.path) == finding.location.path
+        else None,
     )

@@ -96,6 +96,9 @@ class JobFacts:
     """Every job of the run failed."""
     steps: tuple[Step, ...] = ()
     annotations: tuple[Annotation, ...] = ()
+    green: frozenset[str] = frozenset()
+    """Lines of the same job's last green log, each as `fingerprint.normalised` makes it: what stands there too is
+    no cause. Empty where that log was not read."""
     own_rules: tuple[OwnRule, ...] = ()
     """What the repository says about lines of its logs."""
 

@@ -20,7 +20,7 @@ _NEARBY = frozenset({"after", "before", "proof"})
 _DEFAULTS = frozenset({"tool", "category", "source", "suggestions", "role"})
 _RULE_FIELDS = _TEXT | _LISTS | _FLAGS | _NEARBY | {"weight", "lines"}
 _PLAIN = ("id", "tool", "pattern", "role", "weight", "source", "unless", *_FLAGS)
-_COMMAND_FIELDS = frozenset({"pattern", "tool", "category", "verify", "weak"})
+_COMMAND_FIELDS = frozenset({"pattern", "tool", "category", "weak"})
 
 
 class PackReader:
@@ -30,6 +30,7 @@ class PackReader:
         self._thorough = thorough
         self._rules: dict[str, Rule] = {}
         self._commands: list[Command] = []
+        self._local: dict[str, str] = {}
         self._mistakes: list[str] = []
 
     def load(self, texts: Mapping[str, str]) -> RuleSet:
@@ -38,7 +39,7 @@ class PackReader:
             self._read(name, text)
         if self._mistakes:
             raise PackError(self._mistakes)
-        return RuleSet(tuple(self._rules.values()), tuple(self._commands))
+        return RuleSet(tuple(self._rules.values()), tuple(self._commands), self._local)
 
     def _read(self, name: str, text: str) -> None:
         try:
@@ -46,7 +47,7 @@ class PackReader:
         except tomllib.TOMLDecodeError as error:
             self._mistakes.append(f"{name}: not TOML: {error}")
             return
-        defaults = {key: value for key, value in pack.items() if key not in ("rule", "command")}
+        defaults = {key: value for key, value in pack.items() if key not in ("rule", "command", "local")}
         for key in sorted(defaults.keys() - _DEFAULTS):
             self._mistakes.append(f"{name}: {key}: unknown field; a pack has {', '.join(sorted(_DEFAULTS))}")
         for entry in pack.get("rule", []):
@@ -55,6 +56,11 @@ class PackReader:
                 self._rules[rule.id] = rule
         for entry in pack.get("command", []):
             self._command(name, entry)
+        for tool, command in pack.get("local", {}).items():
+            if isinstance(command, str) and command:
+                self._local[tool] = command
+            else:
+                self._mistakes.append(f"{name}: local {tool}: has to be text")
 
     def _rule(self, pack: str, defaults: Mapping[str, Any], entry: Mapping[str, Any]) -> Rule | None:
         values = {**defaults, **{key: value for key, value in entry.items() if value is not None}}
@@ -80,7 +86,7 @@ class PackReader:
             self._mistakes.extend(f"{where}: {text}" for text in mistakes)
             return
         category = Category(entry["category"])
-        optional = {key: entry[key] for key in ("verify", "weak") if key in entry}
+        optional = {key: entry[key] for key in ("weak",) if key in entry}
         self._commands.append(Command(entry["pattern"], entry["tool"], category, **optional))
 
     @staticmethod

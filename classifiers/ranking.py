@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from classifiers.context import Context
 from classifiers.findings import counts, finding_of
+from classifiers.fingerprint import normalised
 from classifiers.joblog import Segment
 from classifiers.model import Category, Finding, JobFacts
 from classifiers.rules import SILENT, Command, Rule, RuleSet
@@ -26,6 +27,7 @@ CONFIRMED, CLEARED = 12.0, -40.0
 RUNNER = 35.0
 COMMAND = 8.0
 MARKED = 4.0
+IN_GREEN = -50.0
 CLOSE = 8.0
 FIRST = 6.0
 SPECIFIC = 10
@@ -65,7 +67,7 @@ def rank(scan: Scan, parts: Sequence[Segment], facts: JobFacts, rules: RuleSet) 
     """Ranks the hits of a scan; `parts` are the job's steps."""
     failing = next((part for part in parts if part.failed), None)
     context = Context(scan, failing, facts, rules)
-    board = _Board(scan, parts, context)
+    board = _Board(scan, parts, context, facts.green)
     hits = _speaking([hit for hit in scan.hits if hit.rule.role not in SILENT and counts(hit)])
     places = [(hit, _part_of(hit, parts)) for hit in hits]
     ranked = [Ranked(board.scored(hit, part), hit, part) for hit, part in places]
@@ -96,7 +98,8 @@ def _part_of(hit: Hit, parts: Sequence[Segment]) -> Segment | None:
 class _Board:
     """The points, for one log."""
 
-    def __init__(self, scan: Scan, parts: Sequence[Segment], context: Context) -> None:
+    def __init__(self, scan: Scan, parts: Sequence[Segment], context: Context, green: frozenset[str]) -> None:
+        self._green = green
         self._scan = scan
         self._context = context
         self._command = context.command
@@ -157,6 +160,8 @@ class _Board:
         if self._firsts.get(key[1]) == hit.number:
             yield "the first specific one", FIRST
         yield "near the end of its step", self._closeness(key, part)
+        if self._green and normalised(hit.line.decode("utf-8", "replace")) in self._green:
+            yield "the last green log says the same", IN_GREEN
         count = self._scan.counts.get(rule.id, 0)
         if count > FREQUENT and rule.weight <= 0:
             yield "frequent", -min(12.0, 3 * math.log2(count / FREQUENT))

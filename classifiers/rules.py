@@ -13,7 +13,7 @@ groups `message`, `file`, `line`, `column`, `code`, as GitHub's problem matchers
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 
@@ -120,8 +120,6 @@ class Command:
     pattern: str
     tool: str
     category: Category
-    verify: str = ""
-    """How a person runs it locally, where that is known."""
     weak: bool = False
     """A word that many kinds of work use (`make`, `docker`): other signs go before it."""
 
@@ -132,6 +130,8 @@ class RuleSet:
 
     rules: tuple[Rule, ...]
     commands: tuple[Command, ...] = ()
+    local: Mapping[str, str] = field(default_factory=dict)
+    """By tool, the command that shows the failure on a person's own machine; `{file}` and `{line}` are filled in."""
 
     @cached_property
     def sets(self) -> tuple[tuple[int, PatternSet], ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from classifiers.model import Category
-from classifiers.rules import Command, Rule
+from classifiers.rules import Rule
 
 _GENERAL = {
     Category.LINTING: "Run the checker locally on the named file and mend what it reports.",
@@ -19,25 +19,42 @@ _GENERAL = {
     Category.INFRASTRUCTURE: "Re-run the failed job; if it fails the same way again, look at what the line names.",
     Category.UNKNOWN: "Open the log of the failing step; nothing in it says what went wrong.",
 }
+_LOCAL = frozenset(
+    {Category.LINTING, Category.FORMATTING, Category.TESTING, Category.BUILD, Category.DEPENDENCY, Category.UNKNOWN}
+)
+"""Categories that show on another machine too."""
+_ACTION = re.compile(r"^(?:\./)?[\w.-]+/[\w./-]+@|^\./\.github/|^docker://|^(?:echo|exit|set|if|for|cd)\b")
+_LONGEST = 120
 _FIELD = re.compile(r"\{(\w+)\}")
-_SAFE = re.compile(r"^[\w@+.:/\\\[\]()=, #-]{1,200}$")
+_SAFE = re.compile(r"^[\w@+.:/\\\[\]()=, #'\"*-]{1,200}$")
 
 
 def suggestions_for(
-    rule: Rule | None, category: Category, command: Command | None, values: Mapping[str, str]
+    rule: Rule | None, category: Category, values: Mapping[str, str], local: str, command: str
 ) -> tuple[str, ...]:
-    """Specific advice first; the general one only where there is none. Placeholders are named groups of the rule."""
+    """Specific advice first, the general one only where there is none, then how to see the failure locally.
+
+    `values` are the named groups of the line, `local` the tool's command for one's own machine, `command` the step's.
+    """
     found = [filled for text in (rule.suggestions if rule else ()) if (filled := _filled(text, values))]
     if not found:
         found.append(_GENERAL[category])
-    if command is not None and command.verify and not any("`" in text for text in found):
-        found.append(f"Reproduce it locally with `{command.verify}`.")
+    if category in _LOCAL and not any("`" in text for text in found):
+        on_the_file = _filled(local, values) if "{" in local else None
+        shown = on_the_file or _shell(command) or _filled(_FIELD.sub("", local).strip(), {})
+        found += [f"Reproduce it locally with `{shown}`."] if shown else []
     return tuple(found[:4])
+
+
+def _shell(command: str) -> str:
+    """The step's command where it is one line for a shell; an action or a script of several lines is none."""
+    usable = _SAFE.match(command) and not _ACTION.match(command) and len(command) <= _LONGEST
+    return command if usable else ""
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str | None:
     """The advice with its fields filled, or None where the line does not have one of them."""
     names = _FIELD.findall(text)
-    if any(not _SAFE.match(values.get(name, "")) for name in names):
+    if not text or any(not _SAFE.match(values.get(name, "")) for name in names):
         return None
     return _FIELD.sub(lambda match: values[match.group(1)], text)

@@ -7,12 +7,24 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from classifiers.classify import classify, conclude, without_log
+from classifiers.fingerprint import normalised
 from classifiers.model import Annotation, Category, JobFacts, OwnRule, Severity, Step
-from classifiers.rules import builtin_rules
+from classifiers.rules import builtin_rules, load_packs
 from classifiers.scanner import Scanner
 
 RULES = builtin_rules()
 START = datetime(2026, 8, 17, 13, 15, 0, tzinfo=UTC)
+
+
+PACK = """
+[[rule]]
+id = "one"
+tool = "rustc"
+category = "build"
+pattern = 'mismatched types'
+matches = ["mismatched types"]
+"""
+GENERAL = "Build locally from a clean checkout and mend the first error; later ones often follow from it."
 
 
 def stamped(*steps: tuple[int, str]) -> bytes:
@@ -260,3 +272,24 @@ def test_an_action_without_an_exit_code_is_found_by_its_last_words() -> None:
         (4, "Post job cleanup."),
     )
     assert classify([log], JobFacts(), RULES).rule == "runner-setup-version"
+
+
+def test_a_line_that_the_last_green_log_has_too_is_no_cause() -> None:
+    noise = "fatal: not a git repository (or any of the parent directories): .git"
+    log = stamped(
+        (0, run("make")),
+        (1, f"{noise}\nerror: the server said no"),
+        (2, "##[error]Process completed with exit code 1."),
+    )
+    assert classify([log], JobFacts(), RULES).rule == "git-not-found"
+    assert classify([log], JobFacts(green=frozenset({normalised(noise)})), RULES).rule == "generic-error-colon"
+
+
+def test_the_step_s_own_command_is_what_reproduces_it() -> None:
+    log = stamped(
+        (0, run("make -j4 app")),
+        (1, "src/a.rs:1\nerror[E0308]: mismatched types"),
+        (2, "##[error]Process completed with exit code 1."),
+    )
+    advice = classify([log], JobFacts(), load_packs({"p.toml": PACK})).suggestions
+    assert advice == (GENERAL, "Reproduce it locally with `make -j4 app`.")
