@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.advice import RedFacts, SpreadFacts, alerts_of, recommendations_of
+from bot.time_range import LONGEST
 from bot.views import Dashboard, Flaky, RepositoryHealth, Running, Status
 from classifiers.model import Severity
 from storage import dashboards, live, recurring
@@ -30,6 +31,13 @@ _OUTBREAK_REPOSITORIES = 3
 _MOST_FLIPS = 500
 
 
+def days_within(days: int) -> int:
+    """The number of days if history may reach as far back; ValueError with the reason where not."""
+    if not 1 <= days <= LONGEST // DAY:
+        raise ValueError(f"takes 1 to {LONGEST // DAY} days, not {days}")
+    return days
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a dashboard is asked for. `repository` is None where the scope has several."""
@@ -46,6 +54,30 @@ async def question(
     """About one repository, or about everything in the database, for the time up to now."""
     scope = await everything(conn) if repo is None else of_repository(repo)
     return Question(scope, repo.full_name if repo else None, time_range, Window(now - seconds, now))
+
+
+def nothing(repository: str | None, time_range: str, seconds: int, now: int) -> Dashboard:
+    """The answer where nothing is recorded."""
+    window = Window(now - seconds, now)
+    return Dashboard(
+        generated_at=now,
+        time_range=time_range,
+        repository=repository,
+        health=dashboards.health_of(dashboards.Tally(), time_range, repository),
+        running=(),
+        recent_failures=(),
+        by_category={},
+        by_severity={},
+        by_repository={},
+        corrected=0,
+        direction=Halves().direction,
+        step=window.step,
+        buckets=tuple(dashboards.buckets_of(window, {})),
+        repository_health=(),
+        patterns=(),
+        alerts=(),
+        recommendations=(),
+    )
 
 
 class PipelineDashboard:

@@ -15,7 +15,7 @@ from storage.tables import YES, corrections, failure_daily, pipeline_failures, p
 from storage.windows import DAY, Piece, Window, from_rollups, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -180,7 +180,13 @@ async def trend(conn: AsyncConnection, scope: Scope, window: Window) -> list[Buc
     for at, runs, failed in await conn.execute(query):
         # A clock that is ahead of ours must not make a bucket in the future.
         _add(counts, min(at, last), runs, failed)
-    return [Bucket(at * step, *counts[at]) for at in range(first, last + 1)]
+    return buckets_of(window, counts)
+
+
+def buckets_of(window: Window, counts: Mapping[int, tuple[int, int]]) -> list[Bucket]:
+    """Every bucket of the window with its runs and failed runs, given by bucket number."""
+    first, last = window.since // window.step, max(window.now, window.since) // window.step
+    return [Bucket(at * window.step, *counts.get(at, (0, 0))) for at in range(first, last + 1)]
 
 
 async def failed(conn: AsyncConnection, scope: Scope, window: Window) -> list[Failed]:

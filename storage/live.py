@@ -149,3 +149,17 @@ async def flips(conn: AsyncConnection, scope: Scope, *, since: int, limit: int) 
         url = fields.pop("passed_url")
         found.append(Flip(Failure(**fields), url))
     return found
+
+
+async def failures_of(
+    conn: AsyncConnection, repo_id: int, run_id: int, *, attempt: int | None = None, job_id: int | None = None
+) -> list[Failure]:
+    """The failures of a run, of its latest attempt that has any unless one is named; or of one job of it."""
+    query = failures_query().where(_failures.repo_id == repo_id, _failures.run_id == run_id)
+    if attempt is not None:
+        query = query.where(_failures.run_attempt == attempt)
+    if job_id is not None:
+        query = query.where(_failures.job_id == job_id)
+    found = build(Failure, await conn.execute(query.order_by(_failures.job, _failures.job_id)))
+    latest = max((failure.run_attempt for failure in found), default=0)
+    return [failure for failure in found if failure.run_attempt == latest]

@@ -10,7 +10,7 @@ from storage.advisory import one_at_a_time
 from storage.merging import COUNTED, merge
 from storage.model import JobResult, Run
 from storage.rows import build, columns_of, insert_into, names_of, values_of
-from storage.tables import COMPLETED, NO, YES, pipeline_jobs, pipeline_runs, repositories
+from storage.tables import NO, YES, pipeline_jobs, pipeline_runs, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,23 +94,6 @@ async def newest_of_pull(conn: AsyncConnection, repo_id: int, pull_request: int)
         .limit(1)
     )
     return next(iter(build(Run, await conn.execute(query))), None)
-
-
-async def running(
-    conn: AsyncConnection,
-    *,
-    since: int = 0,
-    repo_id: int | None = None,
-    installation_id: int | None = None,
-    limit: int = 50,
-) -> list[Run]:
-    """Runs that have not completed and started after `since`, newest first."""
-    query = runs_query().where(_runs.latest == YES, _runs.status != COMPLETED, _runs.started_at >= since)
-    if repo_id is not None:
-        query = query.where(_runs.repo_id == repo_id)
-    if installation_id is not None:
-        query = query.where(_runs.installation_id == installation_id)
-    return build(Run, await conn.execute(query.order_by(_runs.started_at.desc(), _runs.run_id).limit(limit)))
 
 
 def runs_query() -> Select[Any]:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import classify, db, demo, health, inbox, replay, serve
+from bot.cli import classify, dashboard, db, demo, doctor, export, health, inbox, patterns, replay, serve
 from bot.cli.output import Failed, say
 
 NAME = "pipeline"
@@ -46,10 +46,14 @@ def build() -> typer.Typer:
 
     program.command("serve")(serve.serve)
     program.command("worker")(serve.worker)
+    program.command("dashboard")(dashboard.dashboard)
     program.command("health")(health.health)
+    program.command("patterns")(patterns.patterns)
+    program.command("export")(export.export)
     program.command("classify")(classify.classify)
     program.command("replay")(replay.replay)
     program.command("demo")(demo.demo)
+    program.command("doctor")(doctor.doctor)
     program.add_typer(inbox.program(), name="inbox")
     program.add_typer(db.program(), name="db")
     return program

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, replace
 
 from bot.actions import Request
-from bot.commands import classify, health, mute, notify, rerun
+from bot.commands import classify, dashboard, explain, flaky, health, mute, notify, patterns, rerun, status
 from bot.commands import help as help_command
 from bot.commands.spec import Command, CommandContext, Invocation, Who
 from bot.errors import UserError
@@ -14,6 +14,11 @@ from bot.render.help import error_markdown, refusal_markdown, unknown_markdown
 
 COMMANDS: tuple[Command, ...] = (
     health.COMMAND,
+    dashboard.COMMAND,
+    patterns.COMMAND,
+    status.COMMAND,
+    explain.COMMAND,
+    flaky.COMMAND,
     rerun.COMMAND,
     *mute.COMMANDS,
     classify.COMMAND,

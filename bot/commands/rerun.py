@@ -10,21 +10,23 @@ from bot.commands.target import target
 from bot.errors import UserError
 from bot.render.requests import rerun_markdown
 from bot.verdict import Kind
-from storage import failures, runs
+from storage import failures, live
 from storage.model import Failure
+from storage.scopes import of_repository
 
 EXCUSED = frozenset({Kind.FLAKY.value, Kind.ELSEWHERE.value})
 NOBODYS = frozenset({"infrastructure", "timeout"})
 MOST_RUNS = 10
+MOST_RUNNING = 50
 
 
 async def run(context: CommandContext, invocation: Invocation) -> Reply:  # noqa: ARG001
     """Of the pull request's head commit, of the issue's newest occurrence, or of the newest red run."""
     async with context.database.read() as conn:
         red = await _red(conn, context)
-        going = [
-            each for each in await runs.running(conn, repo_id=context.repository.id) if each.commit == red[0].commit
-        ]
+        here = of_repository(context.repository)
+        running = await live.running(conn, here, since=0, limit=MOST_RUNNING)
+        going = [each for each in running if each.commit == red[0].commit]
     if not context.may_write and not all(_excused(failure) for failure in red):
         raise UserError(
             "A pull request's author may run again only what is flaky, fails elsewhere too, timed out, or is "

@@ -6,7 +6,7 @@ from bot.render.failure import count
 from bot.render.markdown import code, prose
 from storage.model import Health
 
-_MEANING = {
+MEANING = {
     "excellent": "95% or more of the runs succeed",
     "good": "85% or more of the runs succeed",
     "fair": "70% or more of the runs succeed",
@@ -29,7 +29,7 @@ def health_markdown(health: Health) -> str:
         f"| {rate} | {health.total_runs:,} | {health.successful_runs:,} | {health.failed_runs:,} "
         f"| {health.average_duration_minutes:.1f} min |",
     ]
-    meaning = _MEANING.get(health.health_score, "")
+    meaning = MEANING.get(health.health_score, "")
     opening = f"Health of {where} is **{health.health_score}** over the last {prose(health.time_range)}"
     return f"{opening}{f' ({meaning})' if meaning else ''}.\n\n" + "\n".join(rows) + f"\n\n{_next(health)}"
 

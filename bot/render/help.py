@@ -12,13 +12,18 @@ if TYPE_CHECKING:
 
 def help_markdown(commands: tuple[Command, ...]) -> str:
     """Every command with its usage, who may use it, and an example."""
+    examples = "\n".join(example for command in commands for example in command.examples)
+    how = "A command stands at the start of a line of a new comment. Needs: the permission in this repository."
+    return "\n\n".join(["### Commands", commands_table(commands), how, f"Examples:\n\n```text\n{examples}\n```"])
+
+
+def commands_table(commands: tuple[Command, ...]) -> str:
+    """Every command in a row; the table of the documents is this one."""
     rows = ["| Command | What it does | Needs |", "| --- | --- | --- |"]
     rows += [
         f"| `{command.usage.replace('|', chr(92) + '|')}` | {command.summary} | {command.who} |" for command in commands
     ]
-    examples = "\n".join(example for command in commands for example in command.examples)
-    how = "A command stands at the start of a line of a new comment. Needs: the permission in this repository."
-    return "\n\n".join(["### Commands", "\n".join(rows), how, f"Examples:\n\n```text\n{examples}\n```"])
+    return "\n".join(rows)
 
 
 def command_markdown(command: Command) -> str:

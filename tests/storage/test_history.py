@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage import failures, installations, runs
+from storage import failures, installations, live, runs
 from storage.model import Repository
+from storage.scopes import Scope
 from tests.storage.facts import REPO, START, make_failure, make_run
 from tests.storage.telling import green, learn, red, stored
 
@@ -65,9 +66,9 @@ async def test_the_newest_run_that_counts_stands_for_its_workflow(database: Data
         await database.write(lambda tx, run=run: runs.record(tx, run))  # type: ignore[misc]
     async with database.read() as conn:
         found = await runs.latest_run_of_each_workflow(conn, REPO, "main")
-        live = await runs.running(conn, repo_id=REPO)
+        going = await live.running(conn, Scope((1,), (REPO,)), since=0, limit=9)
     assert [run.run_id for run in found] == [2, 5]
-    assert [run.run_id for run in live] == [4]
+    assert [run.run_id for run in going] == [4]
 
 
 async def test_a_renamed_repository_keeps_its_history_under_the_new_name(database: Database) -> None:

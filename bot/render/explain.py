@@ -1,0 +1,51 @@
+"""One failure explained as Markdown: what it is, why it was read so, whose it is, what to do."""
+
+from __future__ import annotations
+
+from bot.facts import ReportedFailure
+from bot.render import failure as show
+from bot.render.markdown import code, fence, link, prose, word
+from bot.render.whose import next_steps, sentence
+
+_EXCERPT_BYTES = 3_000
+_CHANCE = "{:.0%}"
+
+
+def explain_markdown(reported: ReportedFailure) -> str:
+    """The reasons in full, the verdict with its evidence, category, severity, rule and confidence."""
+    failure = reported.failure
+    (group,) = show.grouped([reported])
+    where = link(code(f"{failure.workflow} / {failure.job}", limit=120), failure.url)
+    head = f"{where} on {code(failure.branch, limit=80)} failed at {show.moment(failure.detected_at)} UTC"
+    state = f", resolved {show.moment(failure.resolved_at)} UTC." if failure.resolved_at is not None else "."
+    verdict = sentence(group) or "**Unclear whose**: no verdict was reached."
+    rows = [
+        "| Category | Severity | Rule | Confidence | Verdict |",
+        "| --- | --- | --- | ---: | --- |",
+        f"| {word(failure.category)} | {word(failure.severity)} | {code(failure.rule or '', limit=80)} "
+        f"| {_CHANCE.format(failure.confidence)} | {_verdict_word(reported)} |",
+    ]
+    reasons = "\n".join(f"- {prose(reason)}" for reason in failure.reasons[:8]) or "- no rule matched the log"
+    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(next_steps(group)[:5], 1))
+    parts = [
+        head + state,
+        fence(show.message(failure), limit_bytes=600),
+        "\n".join(rows),
+        verdict,
+        f"Why it was read so:\n\n{reasons}",
+        _log(failure.excerpt),
+        f"Next:\n\n{steps}" if steps else "",
+        f"Seen before: {show.known(reported)}. Fingerprint {code(failure.fingerprint)}.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _verdict_word(reported: ReportedFailure) -> str:
+    return word(reported.verdict.kind) if reported.verdict else word(reported.failure.verdict or "unknown")
+
+
+def _log(excerpt: str) -> str:
+    if not excerpt.strip():
+        return ""
+    log = fence(excerpt, limit_bytes=_EXCERPT_BYTES)
+    return f"<details><summary>Log</summary>\n\n{log}\n\n</details>"
