@@ -9,9 +9,9 @@ from gidgethub.sansio import Event
 
 from bot.errors import GiveUp
 from bot.services import Services
-from bot.work import NOTIFY, REFRESH, Follow
+from bot.work import AGENT, HAND_OFF, NOTIFY, REFRESH, Assign, Follow, Weigh
 from storage import installations
-from storage.model import Job
+from storage.model import Job, Repository
 
 
 class Dispatcher:
@@ -25,6 +25,8 @@ class Dispatcher:
         """See one job through; GiveUp where nobody can ever do it."""
         if job.kind in {NOTIFY, REFRESH}:
             await self._follow(job)
+        elif job.kind in {HAND_OFF, AGENT}:
+            await self._hand_off(job)
         elif job.kind == "delivery" and job.event is not None:
             await self._deliver(job, job.event)
         else:
@@ -32,15 +34,28 @@ class Dispatcher:
 
     async def _follow(self, job: Job) -> None:
         follow = msgspec.json.decode(job.payload, type=Follow)
-        async with self._services.database.read() as conn:
-            repo = await installations.repository(conn, follow.repo_id)
-        if repo is None:
-            raise GiveUp(f"repository {follow.repo_id} is not known")
+        repo = await self._repository(follow.repo_id)
         with structlog.contextvars.bound_contextvars(event_name=job.kind, repo=repo.full_name):
             if job.kind == NOTIFY:
                 await self._services.monitor.notify(follow.fingerprints, repo)
             else:
                 await self._services.monitor.refresh_fingerprints(follow.fingerprints, repo)
+
+    async def _hand_off(self, job: Job) -> None:
+        handoffs = self._services.handoffs
+        if job.kind == HAND_OFF:
+            plan = msgspec.json.decode(job.payload, type=Weigh)
+            await handoffs.weigh(plan, await self._repository(plan.repo_id))
+        else:
+            order = msgspec.json.decode(job.payload, type=Assign)
+            await handoffs.advance(order, await self._repository(order.repo_id))
+
+    async def _repository(self, repo_id: int) -> Repository:
+        async with self._services.database.read() as conn:
+            repo = await installations.repository(conn, repo_id)
+        if repo is None:
+            raise GiveUp(f"repository {repo_id} is not known")
+        return repo
 
     async def _deliver(self, job: Job, event_name: str) -> None:
         data = _decoded(job.payload)

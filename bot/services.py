@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.github.gateway import Gateway
 from bot.monitor import PipelineMonitor
+from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
 from bot.perform.requests import Requests
 from storage.database import Database
@@ -21,4 +22,5 @@ class Services:
     monitor: PipelineMonitor
     ledger: Ledger
     requests: Requests
+    handoffs: HandOffs
     clock: Callable[[], float]

@@ -9,11 +9,39 @@ NOTIFY = "notify"
 REFRESH = "refresh"
 """Write the reports that show these fingerprints again."""
 
+HAND_OFF = "handoff"
+"""See whether the issue of a fingerprint goes to the coding agent; in the repository's lane, once it is written."""
+AGENT = "agent"
+"""Assign an issue to the coding agent, then look whether it starts; in a lane of its own, because it waits."""
+
 
 class Follow(msgspec.Struct, frozen=True):
-    """Arguments of both kinds."""
+    """Arguments of `NOTIFY` and `REFRESH`."""
 
     repo_id: int
     fingerprints: tuple[str, ...]
     commit: str
     """Only on this commit; empty: wherever they are red."""
+
+
+class Weigh(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `HAND_OFF`."""
+
+    repo_id: int
+    fingerprint: str
+    run_id: int
+    run_attempt: int
+    outage: bool
+    assign: bool
+    daily: int
+
+
+class Assign(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `AGENT`."""
+
+    repo_id: int
+    fingerprint: str
+    number: int
+    base_branch: str
+    at: int
+    """When it was decided, epoch seconds."""

@@ -8,6 +8,7 @@ import aiohttp
 from cachetools import LRUCache
 
 from bot.errors import Forbidden, GitHubRefused, GiveUp, NotFound
+from bot.github.agent import CodingAgent
 from bot.github.auth import AppKey, InstallationToken, InstallationTokens
 from bot.github.client import GitHub
 from bot.github.limits import Limits
@@ -29,6 +30,7 @@ class Gateway:
         writes_per_minute: int,
         app_key: AppKey | None = None,
         user_token: str | None = None,
+        copilot_token: str | None = None,
         on_call: OnCall | None = None,
     ) -> None:
         self._session = session
@@ -40,12 +42,26 @@ class Gateway:
         self._tokens = InstallationTokens(self._mint)
         self._clients: LRUCache[int, GitHub] = LRUCache(MOST_CLIENTS)
         self._app: Transport | None = None
+        self._copilot_token = copilot_token
+        self._agent: CodingAgent | None = None
         self._slug: str | None = None
 
     @property
     def app_id(self) -> int | None:
         """Id of our App, or None in token mode."""
         return self._app_key.app_id if self._app_key else None
+
+    @property
+    def agent(self) -> CodingAgent | None:
+        """The coding agent, asked in the name of a user; None without a token for that."""
+        text = self._copilot_token
+        if self._agent is None and text is not None:
+
+            async def token() -> str:
+                return text
+
+            self._agent = CodingAgent(self._transport(token))
+        return self._agent
 
     async def client(self, installation_id: int) -> GitHub:
         """The client of one installation (0 in token mode). Raises GiveUp without credentials."""

@@ -86,6 +86,10 @@ class UserShape(Shape, frozen=True):
     type: str = "User"
 
 
+class RepositoryNameShape(Shape, frozen=True):
+    full_name: str = ""
+
+
 class IssueShape(Shape, frozen=True):
     number: int
     html_url: str = ""
@@ -93,6 +97,33 @@ class IssueShape(Shape, frozen=True):
     body: str | None = None
     user: UserShape | None = None
     pull_request: Any = None
+    assignees: list[UserShape] | None = None
+
+    @property
+    def assigned(self) -> tuple[str, ...]:
+        """The logins of those it is assigned to."""
+        return tuple(user.login for user in self.assignees or ())
+
+
+class MentioningShape(Shape, frozen=True):
+    """An issue or pull request that refers to another."""
+
+    number: int
+    state: str = "open"
+    user: UserShape | None = None
+    pull_request: Any = None
+    repository: RepositoryNameShape | None = None
+
+
+class SourceShape(Shape, frozen=True):
+    issue: MentioningShape | None = None
+
+
+class CrossReferenceShape(Shape, frozen=True):
+    """The event `cross-referenced` of an issue's timeline."""
+
+    created_at: datetime
+    source: SourceShape | None = None
 
 
 class CommentShape(Shape, frozen=True):

@@ -39,7 +39,7 @@ def filled() -> GitHubState:
     state.add_commit("octo/app", branch="feature", message="Add a feature", files=["src/app.py"])
     state.put_file("octo/app", ".github/pipeline.yml", "enabled: true\n")
     state.add_issue("octo/app", title="Broken", labels=["bug"])
-    state.add_pull("octo/app", "feature")
+    state.add_pull("octo/app", "feature", body="Fixes #1")
     state.add_comment("octo/app", 1, "hello")
     run = state.add_run("octo/app", branch="feature", pulls=[2], run_attempt=2)
     state.add_job(run, log="hello", annotations=["it broke"])
@@ -118,6 +118,7 @@ async def test_every_reading_answer_to_an_installation_has_the_described_shape(
             "/issues?state=open&creator=octocat&labels=bug&per_page=100&since=2020-01-01T00:00:00Z",
             "/issues/1",
             "/issues/1/comments",
+            "/issues/1/timeline",
             "/labels",
             "/pulls?state=open&head=octo:feature",
             "/pulls/2",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,7 +135,12 @@ class World:
 
 @asynccontextmanager
 async def opened(
-    tmp_path: Path, database_url: str, *, inbox_capacity: int = 20_000, **overrides: Any
+    tmp_path: Path,
+    database_url: str,
+    *,
+    inbox_capacity: int = 20_000,
+    clock: Callable[[], float] = time.time,
+    **overrides: Any,
 ) -> AsyncIterator[World]:
     """A world with one installed App and the repository octo/app; nothing has happened yet."""
     state = GitHubState()
@@ -157,7 +162,7 @@ async def opened(
         }
         configured = settings.load({k: v for k, v in given.items() if v is not None}, env_file=None)
         async with (
-            app.assembled(configured, inbox_capacity=inbox_capacity) as parts,
+            app.assembled(configured, clock=clock, inbox_capacity=inbox_capacity) as parts,
             running(parts) as url,
             aiohttp.ClientSession() as session,
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from bot.demo.github.auth import has_push, has_triage
@@ -9,7 +10,7 @@ from bot.demo.github.call import Answer, Call, Refusal, Route
 from bot.demo.github.limits import check_title, invalid, too_long
 from bot.demo.github.paging import listed
 from bot.demo.github.records import IssueRecord, Json, User
-from bot.demo.github.shapes.issues import issue_json, label_json
+from bot.demo.github.shapes.issues import cross_reference_json, issue_json, label_json
 
 AGENT = "copilot-swe-agent[bot]"
 AGENT_SHOWN = "Copilot"
@@ -171,6 +172,15 @@ def add_assignees(call: Call) -> Answer:
     return Answer(issue_json(call.state, call.repository, issue), 201)
 
 
+def timeline(call: Call) -> Answer:
+    """`GET …/issues/{issue_number}/timeline`: here only who refers to the issue, oldest first."""
+    issue = issue_of(call)
+    named = re.compile(rf"(?<!\w)#{issue.number}(?!\w)")
+    others = (other for other in call.repository.issues.values() if other is not issue)
+    found = [other for other in others if named.search(other.body or "")]
+    return listed(call, [cross_reference_json(call.state, call.repository, other) for other in found])
+
+
 _READ = (("issues", "read"),)
 _WRITE = (("issues", "write"),)
 _ROOT = "/repos/{owner}/{repo}"
@@ -181,6 +191,7 @@ ROUTES = (
     Route("GET", f"{_ROOT}/issues", list_issues, permissions=_READ),
     Route("GET", _ONE, get_issue, permissions=_READ),
     Route("PATCH", _ONE, update, permissions=_WRITE),
+    Route("GET", f"{_ONE}/timeline", timeline, permissions=_READ),
     Route("POST", f"{_ONE}/labels", add_labels, permissions=_WRITE),
     Route("POST", f"{_ONE}/assignees", add_assignees, permissions=_WRITE),
     Route("GET", f"{_ROOT}/labels", list_labels, permissions=_READ),

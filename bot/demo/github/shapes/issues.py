@@ -119,6 +119,20 @@ def _issue_facts(state: Issues, repository: RepositoryRecord, issue: IssueRecord
     }
 
 
+def cross_reference_json(state: Issues, repository: RepositoryRecord, other: IssueRecord) -> Json:
+    """The event of a timeline that says that `other` refers to the issue."""
+    return {
+        "event": "cross-referenced",
+        "actor": user_json(state, other.user),
+        "created_at": iso(other.created_at),
+        "updated_at": iso(other.updated_at),
+        "source": {
+            "type": "issue",
+            "issue": {**issue_json(state, repository, other), "repository": repository_json(state, repository)},
+        },
+    }
+
+
 def comment_json(state: Issues, repository: RepositoryRecord, comment: CommentRecord) -> Json:
     """A comment on an issue or pull request."""
     root = repository_url(state, repository)
