@@ -81,7 +81,7 @@ def notes(file: str, found: FileRead, *, quoting: bool = True) -> tuple[str, ...
         for mistake in found.mistakes[:MOST_TOLD]
     ]
     left = len(found.mistakes) - MOST_TOLD
-    return (*told, f"`{file}` has {left} more mistakes.") if left > 0 else tuple(told)
+    return (*told, f"`{file}` has {left:,} more mistakes.") if left > 0 else tuple(told)
 
 
 class _Reader:

@@ -89,14 +89,13 @@ def _cut(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
-Flag = Annotated[bool, BeforeValidator(_flag, json_schema_input_type=bool), Right("`true` or `false`")]
-Text = Annotated[str, BeforeValidator(_text)]
+Flag = Annotated[bool, BeforeValidator(_flag), Right("`true` or `false`")]
 SeverityWord = Annotated[Literal["critical", "high", "medium", "low"], BeforeValidator(_word)]
 CategoryWord = Annotated[
     Literal["linting", "formatting", "testing", "build", "deployment", "dependency", "timeout", "infrastructure"],
     BeforeValidator(_word),
 ]
-Number = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int), Field(ge=0, le=1000)]
+Number = Annotated[int, Field(ge=0, le=1000), BeforeValidator(_whole)]
 Label = Annotated[
     str, Field(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f]+$"), BeforeValidator(_cut), BeforeValidator(_text)
 ]
@@ -122,7 +121,7 @@ Time = Annotated[
 class Part(BaseModel):
     """Settings that belong together; nothing unknown is taken, nothing is guessed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Notify(Part):
@@ -162,7 +161,11 @@ class QuietHours(Part):
     from_: Time = Field(alias="from", description="When they begin.")
     to: Time = Field(description="When they end; earlier than `from` means the next day.")
     timezone: Annotated[
-        Text, Field(max_length=64), AfterValidator(_zone), Right('a time zone such as `"Europe/Berlin"`')
+        str,
+        Field(max_length=64),
+        AfterValidator(_zone),
+        BeforeValidator(_text),
+        Right('a time zone such as `"Europe/Berlin"`'),
     ] = Field(default="UTC", description="Where these are the hours, as the IANA database names it.")
 
 
@@ -170,20 +173,23 @@ class RuleEntry(Part):
     """A rule of the repository's own: a line of a log that it knows better."""
 
     id: Annotated[
-        Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"), Right("at most 40 letters, digits, `-`, `_` and `.`")
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"),
+        BeforeValidator(_text),
+        Right("at most 40 letters, digits, `-`, `_` and `.`"),
     ] = Field(description="The name of the rule.")
     category: Annotated[CategoryWord, Right("one of the eight categories, such as `testing` or `infrastructure`")] = (
         Field(description="What kind of failure it is.")
     )
-    pattern: Annotated[Text, Field(min_length=1, max_length=1000), Right("a pattern of 1 to 1000 characters")] = Field(
-        description="What the line looks like, in RE2 syntax."
-    )
+    pattern: Annotated[
+        str, Field(min_length=1, max_length=1000), BeforeValidator(_text), Right("a pattern of 1 to 1000 characters")
+    ] = Field(description="What the line looks like, in RE2 syntax.")
     severity: Annotated[SeverityWord, Right("`critical`, `high`, `medium` or `low`")] | None = Field(
         default=None, description="How much it matters; without it, as usual for the category."
     )
-    suggestion: Annotated[Text, Field(max_length=400), Right("a text of at most 400 characters")] | None = Field(
-        default=None, description="What to do about it; `{name}` is what the pattern's group of that name found."
-    )
+    suggestion: (
+        Annotated[str, Field(max_length=400), BeforeValidator(_text), Right("a text of at most 400 characters")] | None
+    ) = Field(default=None, description="What to do about it; `{name}` is what the pattern's group of that name found.")
 
 
 class RepoConfig(Part):
@@ -195,8 +201,8 @@ class RepoConfig(Part):
     )
     mention: Annotated[
         str,
-        BeforeValidator(_name),
         Field(pattern=r"^(@[A-Za-z0-9][A-Za-z0-9-]{0,38}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?)?$"),
+        BeforeValidator(_name),
         Right('one name such as `"@copilot"` or `"@org/team"`, in quotes, or `""` for nobody'),
     ] = Field(default="@copilot", description="Who a notice mentions; empty for nobody.")
     notify: Notify = Field(default=Notify(), description="From when on a failure is worth a notice.")

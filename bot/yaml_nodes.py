@@ -7,7 +7,7 @@ stay text: whether `off`, `no` or `22:00` is a word, a truth value or a number i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,14 +82,19 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
-def read(data: bytes) -> Mapping:
-    """The file's keys. An empty file has none.
+def parsed(text: str) -> Iterator[Any]:
+    """The parser's events, one by one."""
+    return iter(yaml.parse(text, Loader=_Loader))
+
+
+def read(data: bytes, parse: Callable[[str], Iterator[Any]] = parsed) -> Mapping:
+    """The file's keys. An empty file has none. `parse` gives the events, no more of which are taken than needed.
 
     Raises:
         Unreadable: it is too large, no UTF-8, no YAML, too deep, or no mapping.
     """
     text = _text(data)
-    events = _Events(text)
+    events = _Events(text, parse)
     root = events.document()
     if root is None or (isinstance(root, Scalar) and root.null):
         return Mapping((), 1)
@@ -124,9 +129,9 @@ def _text(data: bytes) -> str:
 class _Events:
     """The parser's events of one document, as nodes."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, parse: Callable[[str], Iterator[Any]]) -> None:
         self._lines = text.splitlines()
-        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_Loader))
+        self._events = parse(text)
 
     def document(self) -> Node | None:
         """The only document of the file; None where there is none."""

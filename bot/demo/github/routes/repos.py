@@ -122,10 +122,20 @@ def contents(call: Call) -> Answer:
         names = [name for name, sha in call.repository.branches.items() if sha == ref]
         data = next((call.repository.files[(n, path)] for n in names if (n, path) in call.repository.files), None)
     if data is None:
-        raise Refusal(404, "Not Found")
+        return _folder(call, ref, path)
     if "raw" in call.headers.get("Accept", ""):
         return Answer(raw=data, content_type="application/vnd.github.raw+json")
     return Answer(file_json(call.state, call.repository, path, data))
+
+
+def _folder(call: Call, ref: str, path: str) -> Answer:
+    """A folder is a list of its files, whatever media type was asked for."""
+    inside = {
+        name: data for (at, name), data in call.repository.files.items() if at == ref and name.startswith(f"{path}/")
+    }
+    if not inside:
+        raise Refusal(404, "Not Found")
+    return Answer([file_json(call.state, call.repository, name, data) for name, data in inside.items()])
 
 
 _METADATA = (("metadata", "read"),)
