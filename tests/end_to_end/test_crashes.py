@@ -53,7 +53,8 @@ class Story:
 def story(state: GitHubState, repository: str) -> Story:
     """Red runs of three workflows, one of which recovers; a red pull request; green runs; commands."""
     told = Story(repository)
-    told.pull = state.add_pull(repository, "feature").number
+    opened = state.add_pull(repository, "feature")
+    told.pull = opened.number
     talk = state.add_issue(repository, title="How are we doing?").number
     for number in range(ROUNDS):
         sha = state.add_commit(repository, message=f"Change {number}").sha
@@ -64,6 +65,8 @@ def story(state: GitHubState, repository: str) -> Story:
         else:
             _green(state, told, name="Build", path="build.yml", sha=sha)
         at_head = state.add_commit(repository, branch="feature", message=f"Try {number}").sha
+        assert opened.pull is not None
+        opened.pull.head_sha = at_head
         _red(state, told, PULL_LOG, sha=at_head, branch="feature", event="pull_request", pulls=(told.pull,))
         _green(state, told, name="Docs", path="docs.yml", branch="docs")
         for place in (talk, told.pull):
