@@ -87,6 +87,13 @@ async def names(conn: AsyncConnection, ids: Collection[int]) -> dict[int, str]:
     return {row.id: row.full_name for row in await conn.execute(query)}
 
 
+async def newest_name(conn: AsyncConnection) -> str | None:
+    """The present name of the repository that came into reach last."""
+    query = select(_repos.full_name).where(_repos.removed_at.is_(None)).order_by(_repos.id.desc()).limit(1)
+    name: str | None = (await conn.execute(query)).scalar_one_or_none()
+    return name
+
+
 async def repositories_of(conn: AsyncConnection, installation_id: int) -> list[Repository]:
     """The repositories an installation reaches now, by name."""
     query = _repositories().where(_repos.installation_id == installation_id, _repos.removed_at.is_(None))
