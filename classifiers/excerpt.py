@@ -11,6 +11,8 @@ from classifiers.scanner import Scan, Window
 MAX_LINES = 30
 MAX_CHARACTERS = 4000
 MAX_WIDTH = 400
+DECIDING_WIDTH = 1000
+"""Characters of a line that a rule recognised; some tools say everything in one line."""
 OMISSION = "…"
 _FURTHER = 6
 """Pieces beside the deciding one, at most."""
@@ -60,10 +62,11 @@ def _add(chosen: dict[int, str], piece: dict[int, str], must: Ranked) -> None:
     for number in sorted(piece, key=lambda n: abs(n - centre)):
         if number in chosen:
             continue
-        trial = {**chosen, number: piece[number][:MAX_WIDTH]}
+        width = DECIDING_WIDTH if number == centre else MAX_WIDTH
+        trial = {**chosen, number: piece[number][:width]}
         if _size(trial) > MAX_CHARACTERS - 200 or len(trial) + _gaps(trial) > MAX_LINES:
             return
-        chosen[number] = piece[number][:MAX_WIDTH]
+        chosen[number] = piece[number][:width]
 
 
 def _size(chosen: dict[int, str]) -> int:
@@ -81,7 +84,7 @@ def _joined(chosen: dict[int, str], centre: int) -> str:
     for number in sorted(chosen):
         if previous is not None and number - previous > 1 and number != centre + 1:
             lines.append(OMISSION)
-        lines.append(chosen[number].rstrip()[:MAX_WIDTH])
+        lines.append(chosen[number].rstrip()[:DECIDING_WIDTH])
         previous = number
     return "\n".join(lines)
 

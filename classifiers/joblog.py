@@ -153,6 +153,11 @@ def failing_step(facts: JobFacts) -> Step | None:
     return None
 
 
+def in_post(step: Step | None) -> bool:
+    """Whether the failing step is what an action does after the job: only then do post steps count."""
+    return step is not None and step.name.startswith("Post ")
+
+
 def segments(anchors: Sequence[Anchor], total: int, facts: JobFacts) -> list[Segment]:
     """The job's steps as far as its anchors tell, in order, the failing one marked; never empty."""
     parts = _parts(anchors, total)
@@ -189,7 +194,7 @@ def _by_time(
     inside = [
         index
         for index, part in enumerate(parts)
-        if part.command and bounds[0] <= stamps.get(part.first, "") <= bounds[1]
+        if (part.command or in_post(step)) and bounds[0] <= stamps.get(part.first, "") <= bounds[1]
     ]
     if not inside:
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from classifiers.engine import Match
-from classifiers.joblog import LINE_LIMIT, Anchor, clean, failing_step, stamp_of, step_bounds
+from classifiers.joblog import LINE_LIMIT, Anchor, clean, failing_step, in_post, stamp_of, step_bounds
 from classifiers.model import JobFacts
 from classifiers.own_rules import OwnSearch, prepared
 from classifiers.rules import Rule, RuleSet
@@ -250,6 +250,7 @@ class _Found:
         self.echo = 0
         """Lines of script echo that may still come; 0 outside of it."""
         self._post = False
+        self._post_counts = in_post(step)
         self._job = ""
         self._steps = 0
         self._tries: Counter[int] = Counter()
@@ -340,7 +341,7 @@ class _Found:
         elif kind == "job":
             self._job = line.decode("utf-8", "replace").removeprefix("Complete job name: ").strip()
         elif kind:
-            self._post = self._post or kind == "post"
+            self._post = self._post or (kind == "post" and not self._post_counts)
             self.echo = ECHO_LIMIT if kind == "run" else 0
             if len(self._borders) < MAX_ANCHORS:
                 text = line.decode("utf-8", "replace").removeprefix("##[group]Run ")

@@ -293,3 +293,12 @@ def test_the_step_s_own_command_is_what_reproduces_it() -> None:
     )
     advice = classify([log], JobFacts(), load_packs({"p.toml": PACK})).suggestions
     assert advice == (GENERAL, "Reproduce it locally with `make -j4 app`.")
+
+
+def test_a_post_step_counts_where_it_is_what_failed() -> None:
+    log = stamped((0, run("make")), (5, "Post job cleanup.\ncp: error writing 'b': No space left on device"))
+    steps = (
+        Step(1, "Run make", "success", START, START + timedelta(seconds=4)),
+        Step(2, "Post Run actions/cache@v4", "failure", START + timedelta(seconds=5), START + timedelta(seconds=6)),
+    )
+    assert classify([log], JobFacts(steps=steps), RULES).category is Category.INFRASTRUCTURE
