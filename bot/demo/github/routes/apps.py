@@ -169,6 +169,20 @@ def rate_limit(_: Call) -> Answer:
     return Answer({"rate": {}, "resources": {}})
 
 
+def graphql(call: Call) -> Answer:
+    """`POST /graphql`, of which only the question is known who may be assigned in a repository."""
+    body, user = call.json_object(), call.caller.user
+    if "suggestedActors" not in str(body.get("query")) or user is None:
+        return Answer({"errors": [{"message": "the stand-in does not know this query"}]})
+    variables = body.get("variables") or {}
+    try:
+        call.state.repository(f"{variables.get('owner')}/{variables.get('name')}")
+    except KeyError:
+        return Answer({"data": {"repository": None}, "errors": [{"type": "NOT_FOUND", "message": "not found"}]})
+    agent = [{"login": "copilot-swe-agent"}] if user.login in call.state.agent_seats else []
+    return Answer({"data": {"repository": {"suggestedActors": {"nodes": [{"login": user.login}, *agent]}}}})
+
+
 ROUTES = (
     Route("GET", "/app", get_app, "app"),
     Route("GET", "/app/installations", list_installations, "app"),
@@ -184,4 +198,5 @@ ROUTES = (
     Route("POST", "/app-manifests/{code}/conversions", convert_manifest, "public"),
     Route("GET", "/user", get_user, "user"),
     Route("GET", "/rate_limit", rate_limit, "public"),
+    Route("POST", "/graphql", graphql, "user"),
 )
