@@ -19,7 +19,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\
 
 _TOKENS = "|".join(
     (
-        r"\bgh[pousr]_[A-Za-z0-9_.\-]{20,}",  # GitHub: personal, OAuth, user, server, refresh
+        r"\bgh[por]_[A-Za-z0-9]{30,}",  # GitHub: personal, OAuth, refresh
+        r"\bgh[su]_[A-Za-z0-9_.\-]{30,}",  # server and user, of any form and length
         r"\bgithub_pat_[A-Za-z0-9_]{20,}",
         r"\bv1\.[0-9a-f]{40}\b",  # GitHub's older installation tokens
         r"\bgl(?:pat|ptt|dt|rt|cbt|imt|soat|ft|agent|oas|ffct)-[A-Za-z0-9_.\-]{16,}",  # GitLab
@@ -67,8 +68,9 @@ _TOKENS = "|".join(
     )
 )
 _NAME = (
-    r"(?:[A-Za-z0-9_.\-]*(?:passw(?:or)?d|passwd|passphrase|secret|api[_\-]?key|apikey|access[_\-]?key|auth[_\-]?key"
-    r"|private[_\-]?key|signing[_\-]?key|encryption[_\-]?key|account[_\-]?key|credential|token|_pwd|_pat)[A-Za-z0-9_\-]{0,40}|pwd|pass)"
+    r"(?:[A-Za-z0-9_.\-]*(?:(?:passw(?:or)?d|passwd|passphrase|secret|api[_\-]?key|apikey|access[_\-]?key|auth[_\-]?key"
+    r"|private[_\-]?key|signing[_\-]?key|encryption[_\-]?key|account[_\-]?key|credential|token)s?"
+    r"(?:\d{1,3}|[_\-][A-Za-z0-9_\-]{0,40}|keys?|values?|error|exception)?|_pwd|_pat)|pwd|pass)"
 )
 _ASSIGNMENT = (
     r"(?i)(?P<name>"
@@ -82,8 +84,8 @@ _HEADER = (
     r"['\"]?\s?[:=]\s?['\"]?(?:(?:basic|bearer|token|digest|negotiate)\s+)?|\bbearer\s+)(?P<value>[A-Za-z0-9_\-.~+/=:]{8,})"
 )
 _FLAG = (
-    r"(?i)(?P<name>(?:^|\s)(?:--?(?:password|passwd|pass|token|secret|api-?key|auth-token|access-token|p)[= ]"
-    r"|-u\s+[^\s:]+:))(?P<value>[^\s'\"-][^\s'\"]{3,})"
+    r"(?P<name>(?:^|\s)--?(?i:password|passwd|pass|token|secret|api-?key|auth-token|access-token)[= ]"
+    r"|\bcurl\b[^|;&\n]*?\s(?:-u|--user)[= ]?[^\s:]+:)(?P<value>[^\s'\"-][^\s'\"]{3,})"
 )
 _PEM = (
     r"(?s)-----BEGIN (?P<kind>[A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----.*?"
@@ -123,7 +125,7 @@ def _assignment(match: Any) -> str:
     bare = name.rstrip("\"' :=>")
     if value.strip(".*'\"`").lower() in _PLAIN or value.startswith(("$", "<", "{", "[", "(", "*")):
         return whole
-    if _prose(match, bare):
+    if _prose(match, bare) or _code(bare, value):
         return whole
     spaced = bool(_SEPARATED_BY_SPACE.search(name)) and not name.rstrip().endswith(("=", ":", ">"))
     if spaced and not looks_random(value):
@@ -139,6 +141,15 @@ def _prose(match: Any, name: str) -> bool:
     if not value.isalpha() or not match.group("name").rstrip("\"' ").endswith(":"):
         return False
     return name.endswith(("Error", "Exception", "Failure", "Warning")) or match.string[match.end() :][:1] == " "
+
+
+def _code(name: str, value: str) -> bool:
+    """A folder, a call, a count, or the name of the variable that holds the secret."""
+    if name.lower().endswith("pwd") and value.startswith(("/", "`", "~")):
+        return True
+    if re.match(r"[\w.]*\(", value) or (value.rstrip(".").isdigit() and name.lower().endswith("s")):
+        return True
+    return bool(re.fullmatch(r"[A-Z][A-Z0-9_]*_(?:TOKEN|PASSWORD|SECRET|KEY|PASS|PAT)", value))
 
 
 def _body(match: Any) -> str:
