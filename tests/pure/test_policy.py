@@ -15,7 +15,8 @@ from bot.actions import (
     RefreshCheckRun,
     UpdateIssue,
 )
-from bot.policy import OUTAGE, RELAPSE_SECONDS, RunFacts, Threshold, belongs_to_pull, crosses, decide
+from bot.policy import OUTAGE, RELAPSE_SECONDS, RunFacts, belongs_to_pull, crosses, decide
+from bot.repo_config import DEFAULTS
 from storage.model import Failure, Issue
 from tests.factories import COMMIT, NOW, a_failure, a_run
 
@@ -187,4 +188,4 @@ def test_which_runs_speak_of_a_pull_request(fields: dict[str, Any], belongs: boo
 )
 def test_the_threshold_is_severity_or_retries(severity: str, retries: int, over: bool) -> None:
     failure = replace(a_failure(), severity=severity, retry_count=retries)
-    assert crosses(failure, Threshold()) is over
+    assert crosses(failure, DEFAULTS) is over
