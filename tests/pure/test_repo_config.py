@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -316,3 +317,23 @@ def test_the_schema_refuses_what_the_models_refuse(text: str) -> None:
     assert told(text)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema()).validate(yaml.safe_load(text))
+
+
+def test_the_document_names_every_key_with_its_default() -> None:
+    text = (DOCS / "repository-configuration.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (.+?) \|", text, re.MULTILINE))
+    for key, value in DEFAULTS.model_dump(mode="json").items():
+        inner = value.items() if isinstance(value, dict) else ()
+        for name, default in [(f"{key}.{each}", inside) for each, inside in inner] or [(key, value)]:
+            shown = "none" if default is None else json.dumps(default) if name == "mention" else _yaml(default)
+            assert rows[name].strip("`") == shown, name
+
+
+def _yaml(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def test_the_example_of_the_document_is_right() -> None:
+    text = (DOCS / "repository-configuration.md").read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    assert len(config(example).rules) == 1
