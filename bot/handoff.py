@@ -174,7 +174,7 @@ def refusal(status: int) -> str:
 
 
 DROPPED = (
-    "GitHub dropped the assignment without a word: the user of `COPILOT_TOKEN` has no seat for the agent, "
+    "GitHub dropped the assignment; the user of `COPILOT_TOKEN` has no seat for the agent, "
     "or the agent is switched off here"
 )
 UNREACHABLE = "GitHub did not take the assignment in time; it was down, or the limit of `COPILOT_TOKEN` was used up"

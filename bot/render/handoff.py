@@ -8,8 +8,8 @@ from bot.render.markdown import code, marker
 
 KIND = "agent"
 _BY_HAND = (
-    "Next, without a token: choose Copilot under *Assignees* on this page, or take it off and choose it again where it "
-    "stands there already. That needs write access and a seat for the agent; a person may take it as well."
+    "Next, without a token: choose Copilot under *Assignees*; where it stands there already, take it off and choose it "
+    "again. That needs write access and a seat for the agent."
 )
 
 

@@ -173,7 +173,7 @@ async def test_an_assignment_that_is_dropped_silently_is_not_started(handed: Han
     handed.world.state.agent_seats.clear()
     await handed.fail()
     [said] = handed.told()
-    assert "agent: not started: GitHub dropped the assignment without a word" in said
+    assert "agent: not started: GitHub dropped the assignment; the user of `COPILOT_TOKEN` has no seat" in said
     assert await handed.waiting() == []
     await handed.later(86_400)
     assert len(handed.asked) == 1
@@ -301,6 +301,21 @@ async def test_an_outage_is_handed_to_nobody(handed: Handed) -> None:
     assert handed.asked == []
 
 
+async def test_a_failure_that_comes_back_in_an_outage_is_handed_to_nobody(handed: Handed) -> None:
+    handed.world.state.put_file(REPO, ".github/pipeline.yml", "agent: {assign: false}")
+    await handed.fail()
+    await green(handed.world)
+    handed.world.state.put_file(REPO, ".github/pipeline.yml", "agent: {assign: true}")
+    await handed.later(3600)
+    run = handed.world.run()
+    for number, log in enumerate([PYTEST_LOG, *logs_of(9)]):
+        handed.world.job(run, log, "test" if number == 0 else f"job {number}")
+    await handed.world.complete(run)
+    await handed.quiet()
+    assert [issue.state for issue in handed.world.issues] == ["open", "open"]
+    assert handed.asked == []
+
+
 async def test_what_is_gathered_is_handed_to_nobody(handed: Handed) -> None:
     handed.world.state.put_file(REPO, ".github/pipeline.yml", "notify: {max_new_issues_per_hour: 1}")
     for log in logs_of(3):
@@ -323,6 +338,7 @@ async def test_a_run_from_a_fork_is_handed_to_nobody(handed: Handed) -> None:
     handed.world.state.add_repository("stranger/app", fork_of=handed.world.state.repository(REPO).id)
     for _ in range(3):
         await handed.fail(branch="main", event="push", head_repository="stranger/app")
+    assert len(handed.world.issues) == 1
     assert handed.asked == []
 
 

@@ -13,6 +13,7 @@ from bot.handoff import Allowance, HandOff, HandOffFacts, Mention, Progress, Sig
 from bot.render.handoff import handoff as comment
 from bot.render.markdown import read_marker
 from tests.factories import COMMIT, NOW, a_run, an_issue
+from tests.snapshot import assert_snapshot
 
 PATIENCE = 600
 KEY = "agent:7:v1-5d41402abc4b2a76"
@@ -151,34 +152,20 @@ def test_the_instructions_are_short_and_distrust_the_log() -> None:
 
 
 @pytest.mark.parametrize(
-    ("progress", "said"),
+    ("name", "progress"),
     [
-        (
-            requested(),
-            "Hand-off to the coding agent: requested. It was assigned to work from `main`; "
-            "whether it started stands here by 2026-11-25 12:10 UTC.",
-        ),
-        (
-            requested(reason=handoff.BLIND),
-            "Hand-off to the coding agent: requested. It was assigned to work from `main`; "
-            "whether it started cannot be seen, because GitHub does not show the history of this issue.",
-        ),
-        (requested(stage=Stage.STARTED, pull=45), "Hand-off to the coding agent: started, in pull request #45."),
-        (
-            requested(stage=Stage.NOT_STARTED, reason=handoff.refusal(404)),
-            "Hand-off to the coding agent: not started: the user of `COPILOT_TOKEN` does not see this repository.\n\n"
-            "Next, without a token: choose Copilot under *Assignees* on this page, or take it off and choose it again "
-            "where it stands there already. That needs write access and a seat for the agent; a person may take it "
-            "as well.",
-        ),
+        ("requested", requested()),
+        ("requested-unseen", requested(reason=handoff.BLIND)),
+        ("started", requested(stage=Stage.STARTED, pull=45)),
+        ("not-started", requested(stage=Stage.NOT_STARTED, reason=handoff.DROPPED)),
     ],
 )
-def test_what_the_issue_says(progress: Progress, said: str) -> None:
+def test_what_the_issue_says(name: str, progress: Progress) -> None:
     body = comment(progress, key=KEY, until=NOW + PATIENCE)
     found = read_marker(body)
     assert found is not None
     assert (found.kind, found.key) == ("agent", KEY)
-    assert body.split("\n", 1)[1] == said
+    assert_snapshot(f"agent/{name}.md", body)
 
 
 def test_a_branchs_name_cannot_mention_anybody() -> None:
