@@ -76,14 +76,7 @@ async def assembled(
     """
     watched = watched_repositories(settings.pipeline_config) if settings.mode == "token" else None
     async with AsyncExitStack() as stack:
-        location = parse_url(settings.database_url)
-        if isinstance(location, SqliteFile):
-            stack.enter_context(SoleProcess(location.path))
-        database = await Database.open(settings.database_url)
-        stack.push_async_callback(database.close)
-        await database.migrate()
-        if isinstance(location, SqliteFile):
-            await inbox.recover(database, int(clock() * 1000))
+        database = await _database(stack, settings.database_url, clock)
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), auto_decompress=True)
         )
@@ -108,6 +101,19 @@ async def assembled(
             excerpt_days=settings.excerpt_days,
         )
         yield Parts(settings, database, intake, worker, upkeep, metrics)
+
+
+async def _database(stack: AsyncExitStack, url: str, clock: Clock) -> Database:
+    location = parse_url(url)
+    if isinstance(location, SqliteFile):
+        stack.enter_context(SoleProcess(location.path))
+    database = await Database.open(url)
+    stack.push_async_callback(database.close)
+    await database.migrate()
+    if isinstance(location, SqliteFile):
+        # The lock proves that nobody else works here: whatever was running belongs to a process that is gone.
+        await inbox.recover(database, int(clock() * 1000))
+    return database
 
 
 def _services(
