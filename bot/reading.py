@@ -90,7 +90,7 @@ class RunReader:
         if run.conclusion not in FAILED_JOB:
             return ()
         conclusion = "failure" if jobs else "startup_failure"
-        verdict = without_log(JobFacts(workflow=run.workflow, branch=run.branch, conclusion=conclusion))
+        verdict = without_log(JobFacts(workflow=run.workflow, branch=run.own_branch, conclusion=conclusion))
         return (as_failure(run, verdict, job_id=0, job="", url=run.url, at=run.completed_at),)
 
     async def _failures(self, facts: _RunWide, suspects: Sequence[_Suspect], github: GitHub) -> list[Failure]:
@@ -161,7 +161,7 @@ class _RunWide:
             workflow=self.run.workflow,
             job=job.name,
             conclusion=job.conclusion or "failure",
-            branch=self.run.branch,
+            branch=self.run.own_branch,
             default_branch=self.run.default_branch,
             blocks_run=self.blocks,
             steps=job.steps,

@@ -39,7 +39,7 @@ class SuiteReader:
             workflow=run.workflow,
             job=shape.name,
             conclusion=shape.conclusion or "failure",
-            branch=run.branch,
+            branch=run.own_branch,
             default_branch=run.default_branch,
             annotations=annotations,
             own_rules=own_rules,

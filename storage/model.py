@@ -59,6 +59,11 @@ class Run:
     base_branch: str = ""
     """Where that pull request wants to go; empty stands for the default branch."""
 
+    @property
+    def own_branch(self) -> str:
+        """The branch where it is this repository's own: a fork's `release/1.0` is no release of ours."""
+        return "" if self.fork else self.branch
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
