@@ -62,12 +62,11 @@ class OwnSet:
     def __init__(self, rules: Sequence[OwnRule]) -> None:
         self.rules = tuple(_built(rule) for rule in rules)
         self._patterns = tuple(compile_pattern(rule.pattern, RULE_MEMORY) for rule in rules)
-        joined = "|".join(f"(?:{_nameless(rule.pattern)})" for rule in rules)
-        self._any: Pattern = compile_pattern(joined, JOINED_MEMORY)
+        self._any = _joined([rule.pattern for rule in rules])
 
     def candidates(self, text: bytes) -> list[int]:
         """Indices of the rules that may match in some line of the text."""
-        if self._any.search(text) is None:
+        if self._any is not None and self._any.search(text) is None:
             return []
         return [index for index, pattern in enumerate(self._patterns) if pattern.search(text)]
 
@@ -130,6 +129,14 @@ def _built(rule: OwnRule) -> Rule:
     )
 
 
+def _joined(patterns: Sequence[str]) -> Pattern | None:
+    """One pattern for all; None where they cannot be joined, which only makes the search slower."""
+    try:
+        return compile_pattern("|".join(f"(?:{_nameless(pattern)})" for pattern in patterns), JOINED_MEMORY)
+    except PatternError:
+        return None
+
+
 def _nameless(pattern: str) -> str:
     """The pattern without names of its groups, which may be there twice when patterns are joined."""
-    return re.sub(r"\(\?P?<\w+>", "(?:", pattern)
+    return re.sub(r"(\\.)|\(\?P?<\w+>", lambda found: found[1] or "(?:", pattern)

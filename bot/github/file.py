@@ -46,7 +46,7 @@ class FileOpener:
         if answer.status == 304:
             answer.release()
             raise NotModified
-        if answer.status == 200 and "raw" not in answer.headers.get("Content-Type", ""):
+        if answer.status == 200 and answer.content_type == "application/json":
             answer.close()
             raise NoFile
         return answer

@@ -12,6 +12,7 @@ import pytest
 from bot.demo import deliveries, users
 from bot.repo_config import PATH
 from tests.end_to_end.test_conclusions import calls, failures_of
+from tests.end_to_end.test_token_mode import red, token_world  # noqa: F401
 from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World, opened
 
 BRANCH = "feature"
@@ -226,6 +227,19 @@ async def test_a_folder_in_place_of_the_file_is_told(world: World) -> None:
     await world.fail()
     assert "a folder is here" in summary(world)
     assert len(world.issues) == 1
+
+
+async def test_with_a_token_mistakes_go_to_the_log(
+    token_world: World,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure(token_world, "labels: [ci]\nnotfy: 1\n")
+    await red(token_world)
+    assert token_world.check_runs == []
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "mistake in the configuration" in line]
+    assert "line=2" in line
+    assert "perhaps `notify` is meant" in line
+    assert "ci" in token_world.issues[0].labels
 
 
 async def test_a_mistake_that_was_mended_is_not_told_any_more(world: World, clock: Clock) -> None:

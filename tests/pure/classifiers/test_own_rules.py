@@ -53,6 +53,12 @@ def test_several_rules_may_name_their_groups_alike() -> None:
     assert classify([GENERIC], JobFacts(own_rules=own), RULES).message == "it broke"
 
 
+@pytest.mark.parametrize("pattern", [r"it (?P<message>broke)", r"x|it broke|\(?P<y>", "x)|(it broke", "(?i)IT BROKE"])
+def test_a_pattern_finds_the_same_beside_others(pattern: str) -> None:
+    own = (rule("(?P<message>alpha)", name="a"), rule(pattern, name="b"), rule("(?P<message>omega)", name="c"))
+    assert classify([GENERIC], JobFacts(own_rules=own), RULES).rule == "own/b"
+
+
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
