@@ -162,7 +162,8 @@ def _new_or_unknown(facts: VerdictFacts) -> Verdict:
             f"No run of this workflow on `{facts.base_branch or 'the default branch'}` is recorded in the last 7 days."
         )
         return Verdict(Kind.UNKNOWN, why)
-    return Verdict(Kind.NEW, "It was seen on nobody else's branch.")
+    seen = "It was seen on nobody else's branch." if _is_change(facts) else "It was not seen here before."
+    return Verdict(Kind.NEW, seen)
 
 
 def _with_advice(verdict: Verdict, facts: VerdictFacts, recent: Iterable[Sighting]) -> Verdict:
