@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -27,6 +27,7 @@ from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
 from bot.perform.performer import Performer
 from bot.perform.requests import Requests
+from bot.proxy import Proxy
 from bot.reading import RunReader
 from bot.router import build_router
 from bot.services import Services
@@ -175,16 +176,25 @@ async def run(
         if with_web:
             on_listening(await _listen(stack, parts, with_worker=with_worker, clock=clock))
         working = asyncio.create_task(parts.worker.run()) if with_worker else None
-        upkeep = asyncio.create_task(parts.upkeep.run()) if with_worker else None
+        aside = [asyncio.create_task(work) for work in _aside(parts, with_web=with_web, with_worker=with_worker)]
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait([task for task in (working, waiting) if task is not None], return_when="FIRST_COMPLETED")
         waiting.cancel()
-        if upkeep is not None:
-            upkeep.cancel()
-            await asyncio.gather(upkeep, return_exceptions=True)
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
         if working is not None:
             parts.worker.stop()
             await working
+
+
+def _aside(parts: Parts, *, with_web: bool, with_worker: bool) -> Iterator[Coroutine[None, None, None]]:
+    """What goes on beside server and worker until they end."""
+    settings = parts.settings
+    if with_worker:
+        yield parts.upkeep.run()
+    if with_web and settings.webhook_proxy_url and settings.mode != "none":
+        yield Proxy(settings.webhook_proxy_url, parts.intake, settings.secrets).run()
 
 
 async def _listen(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock: Clock) -> str:

@@ -147,6 +147,12 @@ def serving_mistakes(settings: Settings) -> list[str]:
             f"WEBHOOK_SECRET: missing, and HOST={settings.host} can be reached from outside; "
             "set the secret of the webhook, or listen on 127.0.0.1"
         )
+    proxy = urlsplit(settings.webhook_proxy_url or "").hostname
+    if settings.mode != "none" and not settings.secrets and proxy and not is_loopback(proxy):
+        mistakes.append(
+            "WEBHOOK_SECRET: missing, and WEBHOOK_PROXY_URL brings deliveries from outside; "
+            "set the secret of the webhook, so that nobody else's are taken"
+        )
     if settings.dyno and settings.database_url.startswith("sqlite") and not settings.allow_ephemeral:
         mistakes.append(
             "DATABASE_URL: SQLite would be lost here, because this platform throws its disk away (DYNO is set); "
