@@ -8,10 +8,27 @@ import pytest
 
 from classifiers.joblog import clean, strip_stamps
 from classifiers.model import JobFacts
-from classifiers.rules import builtin_rules
+from classifiers.rules import load_packs
 from classifiers.scanner import Scan, Scanner
 
-RULES = builtin_rules()
+RULES = load_packs(
+    {
+        "p.toml": """
+[[rule]]
+id = "marker"
+tool = "t"
+category = "build"
+pattern = '^would reformat .+'
+matches = ["would reformat a.py"]
+[[rule]]
+id = "compiler"
+tool = "t"
+category = "build"
+pattern = '^[^ :]+:[0-9]+:[0-9]+: error: (?P<message>.+)$'
+matches = ["a.c:3:5: error: x"]
+"""
+    }
+)
 STAMP = b"2026-08-17T13:15:44.1234567Z "
 
 
@@ -63,9 +80,7 @@ def test_a_state_of_a_progress_bar_is_a_line_of_its_own() -> None:
     ],
 )
 def test_what_other_systems_put_before_a_line_comes_off(prefix: bytes) -> None:
-    assert [hit.rule.id for hit in scanned(b"x | y\n" + prefix + b"would reformat a.py\n").hits] == [
-        "black-would-reformat"
-    ]
+    assert [hit.rule.id for hit in scanned(b"x | y\n" + prefix + b"would reformat a.py\n").hits] == ["marker"]
 
 
 def test_an_invalid_byte_hides_no_line() -> None:
