@@ -245,14 +245,18 @@ PULL_REQUEST_EVENTS = frozenset({"pull_request", "pull_request_target", "merge_g
 
 def run_of_workflow(event: WorkflowRunEvent) -> Run:
     """The stored form of a workflow run's attempt."""
-    run, repository = event.workflow_run, event.repository
+    return as_stored(event.workflow_run, event.repository, event.installation.id if event.installation else 0)
+
+
+def as_stored(run: WorkflowRunShape, repository: RepositoryRef, installation_id: int) -> Run:
+    """A workflow run's attempt, whether a webhook or the API told of it."""
     created = epoch(run.created_at) or 0
     fork = run.head_repository is None or run.head_repository.id != repository.id
     branch = run.head_branch or ""
     pull = _queued(branch) or pull_request_of(run.pull_requests, repository.id)
     own = not fork and run.event not in PULL_REQUEST_EVENTS
     return Run(
-        installation_id=event.installation.id if event.installation else 0,
+        installation_id=installation_id,
         repo_id=repository.id,
         repository=repository.full_name,
         run_id=run.id,

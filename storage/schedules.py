@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from storage.rows import insert_into
 from storage.tables import schedules
@@ -23,3 +23,26 @@ async def due(tx: AsyncConnection, name: str, now: int, every_s: int) -> bool:
         .returning(schedules.c.name)
     )
     return (await tx.execute(advance)).first() is not None
+
+
+async def reached(conn: AsyncConnection, name: str) -> int | None:
+    """Up to when a task has done its work, as `mark` said last."""
+    at: int | None = (
+        await conn.execute(select(schedules.c.last_run_at).where(schedules.c.name == name))
+    ).scalar_one_or_none()
+    return at
+
+
+async def mark(tx: AsyncConnection, name: str, at: int) -> None:
+    """Notes under a name of its own that a task has done its work up to `at`; it never goes back."""
+    insert = insert_into(tx, schedules).values(name=name, next_run_at=at, last_run_at=at)
+    forward = schedules.c.last_run_at < insert.excluded.last_run_at
+    learnt = {"next_run_at": at, "last_run_at": at}
+    await tx.execute(insert.on_conflict_do_update(index_elements=["name"], set_=learnt, where=forward))
+
+
+async def hasten(tx: AsyncConnection, name: str, at: int) -> None:
+    """Lets a task be due at `at` already; it was due later."""
+    await tx.execute(
+        update(schedules).where(schedules.c.name == name, schedules.c.next_run_at > at).values(next_run_at=at)
+    )

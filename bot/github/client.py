@@ -13,6 +13,7 @@ import aiohttp
 from cachetools import TTLCache
 
 from bot.errors import NotFound, Retry
+from bot.events import WorkflowRunShape
 from bot.github.file import FileOpener, RepositoryFile, first_bytes
 from bot.github.joblog import chunks, open_log
 from bot.github.shapes import (
@@ -26,9 +27,12 @@ from bot.github.shapes import (
     PermissionShape,
     PullShape,
     ReactionShape,
+    RepositoryShape,
+    RunsShape,
     annotation,
     job,
     read,
+    read_run,
 )
 from bot.github.transport import Transport
 from classifiers.model import Annotation
@@ -57,7 +61,33 @@ class GitHub:
             self._login = str(user.get("login", ""))
         return self._login
 
+    @property
+    def left(self) -> tuple[int, int, float] | None:
+        """Requests left of how many in this hour, and its end in epoch seconds; None where GitHub has not said."""
+        return self._transport.left
+
+    async def repository(self, full_name: str) -> RepositoryShape:
+        """A repository as it is now, under its present name."""
+        return read(await self._transport.get("/repos/{owner}/{repo}", **_names(full_name)), RepositoryShape)
+
     # -- actions ---------------------------------------------------------------------------------------
+
+    async def runs(self, repository: str, since: str, until: str, page: int) -> RunsShape:
+        """A page of the runs created between two ISO 8601 times, both included, newest first; 100 each."""
+        answer = await self._transport.get(
+            "/repos/{owner}/{repo}/actions/runs?created={created}&per_page=100&page={page}",
+            **_names(repository),
+            created=f"{since}..{until}",
+            page=str(page),
+        )
+        return read(answer, RunsShape)
+
+    async def run(self, repository: str, run_id: int) -> WorkflowRunShape:
+        """The latest attempt of a run."""
+        answer = await self._transport.get(
+            "/repos/{owner}/{repo}/actions/runs/{run_id}", **_names(repository), run_id=str(run_id)
+        )
+        return read_run(answer)
 
     async def jobs(self, repository: str, run_id: int, attempt: int) -> list[Job]:
         """All jobs of one attempt."""

@@ -11,8 +11,9 @@ from bot.errors import Forbidden, GitHubRefused, GiveUp, NotFound
 from bot.github.agent import CodingAgent
 from bot.github.auth import AppKey, InstallationToken, InstallationTokens
 from bot.github.client import GitHub
+from bot.github.hook import AppHook
 from bot.github.limits import Limits
-from bot.github.shapes import OwnAppShape, TokenShape, read
+from bot.github.shapes import InstallationShape, OwnAppShape, TokenShape, read
 from bot.github.transport import OnCall, Transport
 
 CACHED_ANSWERS = 256
@@ -83,6 +84,19 @@ class Gateway:
             self._tokens.forget(installation_id, text)
 
         return GitHub(self._transport(token, forget), app_id=self._app_key.app_id, login=f"{await self.slug()}[bot]")
+
+    @property
+    def hook(self) -> AppHook | None:
+        """The App's webhook as GitHub sees it; None in token mode."""
+        return AppHook(self._as_app()) if self._app_key else None
+
+    async def installation_of(self, full_name: str) -> int:
+        """Which installation of the App reaches a repository; 0 in token mode. NotFound where none does."""
+        if self._app_key is None:
+            return 0
+        owner, _, repo = full_name.partition("/")
+        answer = await self._as_app().get("/repos/{owner}/{repo}/installation", owner=owner, repo=repo)
+        return read(answer, InstallationShape).id
 
     async def slug(self) -> str:
         """The App's own name in addresses and logins; asked for once."""

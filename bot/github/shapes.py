@@ -9,11 +9,44 @@ from typing import Any, TypeVar
 import msgspec
 
 from bot.errors import Retry
+from bot.events import WorkflowRunShape
 from classifiers.model import Annotation, Step
 
 
 class Shape(msgspec.Struct, frozen=True):
     """Base of everything read from an answer; unknown fields are ignored."""
+
+
+class RepositoryShape(Shape, frozen=True):
+    """A repository as `GET /repos/{owner}/{repo}` tells it."""
+
+    id: int
+    full_name: str
+    private: bool = True
+    default_branch: str | None = None
+
+
+class InstallationShape(Shape, frozen=True):
+    id: int
+
+
+class RunsShape(Shape, frozen=True):
+    """A page of runs; `total_count` is of the whole search, of which GitHub gives the first 1,000."""
+
+    total_count: int
+    workflow_runs: list[WorkflowRunShape]
+
+
+class DeliveryShape(Shape, frozen=True):
+    """One attempt to bring a webhook delivery. `status_code` is 0 where nobody answered."""
+
+    id: int
+    guid: str
+    delivered_at: datetime
+    status_code: int = 0
+    redelivery: bool = False
+    event: str = ""
+    action: str | None = None
 
 
 class StepShape(Shape, frozen=True):
@@ -158,6 +191,11 @@ def read(data: object, shape: type[ShapeT]) -> ShapeT:
         return msgspec.convert(data, shape)
     except (msgspec.ValidationError, ValueError) as error:
         raise Retry(f"GitHub's answer is not a {shape.__name__}: {error}") from error
+
+
+def read_run(data: object) -> WorkflowRunShape:
+    """A run, which the API tells as webhooks do."""
+    return read({"total_count": 1, "workflow_runs": [data]}, RunsShape).workflow_runs[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,12 +100,30 @@ class Transport:
         self._auth = "jwt" if as_app else "oauth_token"
         self._on_call = on_call or (lambda _method, _status: None)
 
+    @property
+    def left(self) -> tuple[int, int, float] | None:
+        """Requests left of how many, and when there will be more (epoch seconds), as GitHub said last."""
+        known = self._api.rate_limit
+        return None if known is None else (known.remaining, known.limit, known.reset_datetime.timestamp())
+
     async def get(self, url: str, /, *, accept: str = accept_format(), **url_vars: str) -> Any:
         """One object or array. Server errors are tried again briefly before the work is put back."""
         return await self._patiently(lambda auth: self._api.getitem(url, url_vars, accept=accept, **auth), "GET")
 
-    async def all(self, url: str, /, *, key: str, most: int, **url_vars: str) -> list[Any]:
-        """Every element over all pages, up to `most`. `key` is the list's name in a wrapped answer."""
+    async def all(
+        self,
+        url: str,
+        /,
+        *,
+        key: str,
+        most: int,
+        enough: Callable[[dict[str, Any]], bool] = lambda _element: False,
+        **url_vars: str,
+    ) -> list[Any]:
+        """Every element over all pages, up to `most`. `key` is the list's name in a wrapped answer.
+
+        `enough` says of an element that neither it nor any after it is wanted.
+        """
 
         async def collect(auth: Any) -> list[Any]:
             found: list[Any] = []
@@ -114,6 +132,8 @@ class Transport:
                 async for element in pages:
                     if not isinstance(element, dict):
                         raise TypeError(f"expected a list of objects under {key!r}")
+                    if enough(element):
+                        break
                     found.append(element)
                     if len(found) >= most:
                         break
