@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,9 @@ from classifiers.scanner import Hit, Scan
 _Told = TypeVar("_Told")
 _LOOK_BACK = 12
 """Phases that are tried before the failing line; further back something else was at work."""
+
+_ACTION = re.compile(r"[\w.-]+/[\w./-]+@\S+$")
+"""A step that uses an action: what it refuses is mostly its inputs, rights and services."""
 
 _CLOSE = 15
 """Lines within which a target that is said to have failed is the one that printed the line."""
@@ -64,7 +68,14 @@ class Context:
             or self._named
             or self._vague
         )
-        return command.category if command else Category.BUILD
+        return command.category if command else self._guess(hit, part)
+
+    def _guess(self, hit: Hit, part: Segment | None) -> Category:
+        """No word says what was at work: what a tool concluded before, else an action's own affair, else the build."""
+        earlier = [category for number, category in self._summaries if number < hit.number and _holds(part, number)]
+        if earlier:
+            return earlier[-1]
+        return Category.INFRASTRUCTURE if part is not None and _ACTION.match(part.command) else Category.BUILD
 
     def _spoken(self, hit: Hit) -> Command | None:
         return self._strong((hit.line[:300].decode("utf-8", "replace"),))
@@ -95,6 +106,10 @@ def _between(found: Sequence[tuple[int, _Told]], number: int, part: Segment | No
     """What stands at or after a line, in the same part."""
     start = bisect_left(found, number, key=_number)
     return found[start : bisect_right(found, part.last, key=_number)] if part else found[start:]
+
+
+def _holds(part: Segment | None, number: int) -> bool:
+    return part is None or part.holds(number)
 
 
 def _number(told: tuple[int, object]) -> int:

@@ -87,6 +87,7 @@ _ANCHORS: tuple[tuple[bytes, str], ...] = (
     (b"Cleaning up orphan processes", "end"),
     (b"Complete job name: ", "job"),
 )
+_MARK = b"##[error]"
 _BORDERS = tuple(text for text, kind in _ANCHORS if kind in ("run", "post", "end"))
 _FIRST = (b"##[", b"Post job", b"Cleaning up", b"Complete job")
 
@@ -234,7 +235,14 @@ class Scanner:
     def _candidates(self, part: bytes) -> list[int]:
         if b"\r" in part:
             part = part.replace(b"\r", b"\n")
+        if _MARK in part:
+            part += b"\n" + part.replace(_MARK, b"")
         return [start + index for start, patterns in self._sets for index in patterns.match(part)]
+
+
+def _unmarked(rule: Rule, line: bytes) -> Match | None:
+    """The match in what a problem matcher repeated: it puts its mark before a tool's own line."""
+    return rule.search(line.removeprefix(_MARK)) if line.startswith(_MARK) and not rule.generic else None
 
 
 class _Found:
@@ -312,7 +320,7 @@ class _Found:
         if self._post and not rule.anywhere:
             return False
         for state in line.split(b"\r") if b"\r" in line else (line,):
-            match = rule.search(state)
+            match = rule.search(state) or _unmarked(rule, state)
             if match:
                 self._hits.append(Hit(rule, chunk.first + place, state, match, chunk.window))
                 return True

@@ -1,0 +1,43 @@
+"""Lines whose tool nobody named: what stands around them has to say what kind of failure they are."""
+
+from __future__ import annotations
+
+from classifiers.classify import classify
+from classifiers.model import Category, Classification, JobFacts
+from classifiers.rules import builtin_rules
+
+
+def verdict(*lines: str) -> Classification:
+    return classify(["\n".join(lines).encode()], JobFacts(), builtin_rules())
+
+
+def test_a_line_that_a_problem_matcher_repeated_is_known_like_the_line_itself() -> None:
+    line = "AssertionError: expected 3 to equal 4"
+    marked = verdict("##[group]Run node a.js", "##[endgroup]", f"##[error]{line}")
+    assert (marked.category, marked.message) == (Category.TESTING, line)
+    assert marked.rule == verdict(line).rule
+
+
+def test_what_an_unknown_action_refuses_is_no_build() -> None:
+    answer = verdict("##[group]Run acme/greet@v3", "##[endgroup]", "##[error]The greeting has no addressee")
+    assert answer.category is Category.INFRASTRUCTURE
+
+
+def test_what_an_unknown_script_refuses_is_taken_for_the_build() -> None:
+    answer = verdict("##[group]Run ./go", "##[endgroup]", "##[error]The greeting has no addressee")
+    assert answer.category is Category.BUILD
+
+
+def test_an_error_after_a_tools_own_summary_belongs_to_that_tool() -> None:
+    answer = verdict("test cache::keeps_order ... FAILED", "Error: it took too long")
+    assert answer.category is Category.TESTING
+
+
+def test_a_command_that_could_not_be_run_is_the_runners_affair() -> None:
+    answer = verdict("##[group]Run ./go", "##[endgroup]", "##[error]Process completed with exit code 127.")
+    assert answer.category is Category.INFRASTRUCTURE
+
+
+def test_exit_code_124_outweighs_a_script_that_only_says_that_it_failed() -> None:
+    answer = verdict("##[error]the push ended with status 124", "##[error]Process completed with exit code 124.")
+    assert answer.category is Category.TIMEOUT
