@@ -67,7 +67,11 @@ def _corrected(failure: Failure, run: Run, word: Correction | None) -> Failure:
     if word is None:
         return failure
     facts = JobFacts(
-        workflow=run.workflow, job=failure.job, step=failure.step, branch=run.own_branch, default_branch=run.default_branch
+        workflow=run.workflow,
+        job=failure.job,
+        step=failure.step,
+        branch=run.own_branch,
+        default_branch=run.default_branch,
     )
     return replace(
         failure,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from storage import runs
+from storage.failures import failures_query
 from storage.model import Failure
+from storage.rows import build
 from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World
 
 TIME_LIMIT = "The job has exceeded the maximum execution time of 45m0s"
@@ -13,9 +15,6 @@ TIME_LIMIT = "The job has exceeded the maximum execution time of 45m0s"
 
 async def failures_of(world: World) -> list[Failure]:
     """Every stored failure, oldest first."""
-    from storage.failures import failures_query
-    from storage.rows import build
-
     async with world.parts.database.read() as conn:
         return build(Failure, await conn.execute(failures_query()))
 
@@ -54,7 +53,8 @@ async def test_a_time_out_that_github_calls_cancelled_is_found(world: World) -> 
     run = world.run("cancelled")
     world.job(
         run,
-        "2026-11-20T10:00:01.0000000Z waiting for the server\n2026-11-20T10:45:01.0000000Z ##[error]The operation was canceled.\n",
+        "2026-11-20T10:00:01.0000000Z waiting for the server\n"
+        "2026-11-20T10:45:01.0000000Z ##[error]The operation was canceled.\n",
         conclusion="cancelled",
         annotations=[TIME_LIMIT, "The operation was canceled."],
     )
@@ -99,7 +99,8 @@ async def test_a_job_that_never_started_is_told_by_its_annotation(world: World) 
         None,
         steps=[],
         annotations=[
-            "The job was not started because recent account payments have failed or your spending limit needs to be increased."
+            "The job was not started because recent account payments have failed or your "
+            "spending limit needs to be increased."
         ],
     )
     await world.complete(run)

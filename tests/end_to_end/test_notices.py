@@ -231,8 +231,6 @@ async def test_a_forks_release_branch_is_no_release_of_ours(world: World) -> Non
     world.state.add_repository("stranger/app", fork_of=world.state.repository(REPO).id)
     pull = world.state.add_pull(REPO, "release/1.0", head_repository="stranger/app")
     assert pull.pull is not None
-    await world.fail(
-        branch="release/1.0", sha=pull.pull.head_sha, event="pull_request", head_repository="stranger/app"
-    )
+    await world.fail(branch="release/1.0", sha=pull.pull.head_sha, event="pull_request", head_repository="stranger/app")
     assert world.comments(pull.number) == []
     assert "medium" in (world.check_runs[0].summary or "")
