@@ -19,6 +19,7 @@ from bot.dispatcher import Dispatcher
 from bot.github.auth import AppKey
 from bot.github.gateway import Gateway
 from bot.intake import Intake
+from bot.listening import Listening
 from bot.log_reader import LogReader
 from bot.metrics import Metrics
 from bot.monitor import PipelineMonitor
@@ -32,6 +33,8 @@ from bot.reading import RunReader
 from bot.router import build_router
 from bot.services import Services
 from bot.settings import Settings
+from bot.setup.flow import Setup
+from bot.setup.routes import SetupRoutes
 from bot.suite_reading import SuiteReader
 from bot.token_config import watched_repositories
 from bot.upkeep import Upkeep
@@ -60,15 +63,17 @@ class Parts:
     worker: Worker
     upkeep: Upkeep
     metrics: Metrics
+    setup: Setup | None = None
 
 
 @asynccontextmanager
 async def assembled(
-    settings: Settings, *, clock: Clock = time.time, inbox_capacity: int = 20_000
+    settings: Settings, *, clock: Clock = time.time, inbox_capacity: int = 20_000, setup: Setup | None = None
 ) -> AsyncIterator[Parts]:
     """Everything, opened and wired; the database is migrated, and on SQLite nobody else has it.
 
-    `inbox_capacity` bounds the units of work that wait before new deliveries are refused.
+    `inbox_capacity` bounds the units of work that wait before new deliveries are refused. With a `setup` the server
+    has no credentials yet and offers to create the App.
 
     Raises:
         AlreadyRunning: another server or worker has the SQLite file.
@@ -101,7 +106,7 @@ async def assembled(
             retention_days=settings.retention_days,
             excerpt_days=settings.excerpt_days,
         )
-        yield Parts(settings, database, intake, worker, upkeep, metrics)
+        yield Parts(settings, database, intake, worker, upkeep, metrics, setup)
 
 
 async def _database(stack: AsyncExitStack, url: str, clock: Clock) -> Database:
@@ -166,20 +171,28 @@ async def run(
     with_worker: bool,
     stop: asyncio.Event,
     on_listening: Callable[[str], None] = lambda _address: None,
+    listening: Listening | None = None,
     clock: Clock = time.time,
 ) -> None:
-    """Serve and work until `stop` is set, then drain. OSError where the port cannot be had."""
+    """Serve and work until `stop` is set or the set-up is done, then drain. OSError where the port cannot be had.
+
+    `listening` outlives this server, so that nobody is turned away before the next one.
+    """
     async with AsyncExitStack() as stack:
         if parts.database.path is not None:
             orders = Orders(parts.database, clock=clock, intake=parts.intake)
             await stack.enter_async_context(control.listening(parts.database.path, orders))
         if with_web:
-            on_listening(await _listen(stack, parts, with_worker=with_worker, clock=clock))
+            runner = await _web(stack, parts, with_worker=with_worker, clock=clock)
+            listening = listening or stack.enter_context(Listening(parts.settings.host, parts.settings.port))
+            on_listening(await listening.attach(runner))
         working = asyncio.create_task(parts.worker.run()) if with_worker else None
         aside = [asyncio.create_task(work) for work in _aside(parts, with_web=with_web, with_worker=with_worker)]
-        waiting = asyncio.create_task(stop.wait())
-        await asyncio.wait([task for task in (working, waiting) if task is not None], return_when="FIRST_COMPLETED")
-        waiting.cancel()
+        ends = [stop] if parts.setup is None else [stop, parts.setup.done]
+        waiting: list[asyncio.Task[object]] = [asyncio.create_task(end.wait()) for end in ends]
+        await asyncio.wait([*waiting, *([working] if working else [])], return_when="FIRST_COMPLETED")
+        for task in waiting:
+            task.cancel()
         for task in aside:
             task.cancel()
         await asyncio.gather(*aside, return_exceptions=True)
@@ -197,10 +210,11 @@ def _aside(parts: Parts, *, with_web: bool, with_worker: bool) -> Iterator[Corou
         yield Proxy(settings.webhook_proxy_url, parts.intake, settings.secrets).run()
 
 
-async def _listen(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock: Clock) -> str:
+async def _web(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock: Clock) -> web.AppRunner:
     handler = WebhookHandler(
         parts.intake,
         WebhookRules(parts.settings.mode, parts.settings.secrets),
+        setup=SetupRoutes(parts.setup, web_url=parts.settings.web_url),
         metrics=parts.metrics,
         readiness=lambda: _unready(parts, with_worker=with_worker),
         refresh_metrics=lambda: _gauge(parts, clock),
@@ -208,10 +222,7 @@ async def _listen(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clo
     runner = web.AppRunner(handler.application(), access_log=None, shutdown_timeout=5.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, parts.settings.host, parts.settings.port, backlog=1024)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return runner
 
 
 async def _unready(parts: Parts, *, with_worker: bool) -> str | None:

@@ -18,6 +18,7 @@ from bot.door import NotAnObject
 from bot.intake import LARGEST_BODY, Intake
 from bot.metrics import Metrics
 from bot.render.front_page import front_page
+from bot.setup.routes import SetupRoutes
 from storage.errors import DatabaseUnavailable, InboxFull
 
 log = structlog.get_logger(__name__)
@@ -51,12 +52,14 @@ class WebhookHandler:
         intake: Intake,
         rules: WebhookRules,
         *,
+        setup: SetupRoutes,
         metrics: Metrics,
         readiness: Callable[[], Awaitable[str | None]],
         refresh_metrics: Callable[[], Awaitable[None]],
     ) -> None:
         self._intake = intake
         self._rules = rules
+        self._setup = setup
         self._metrics = metrics
         self._readiness = readiness
         self._refresh_metrics = refresh_metrics
@@ -69,6 +72,7 @@ class WebhookHandler:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._exposition)
         app.router.add_get("/", self._front)
+        self._setup.add_to(app)
         return app
 
     async def _webhook(self, request: web.Request) -> web.Response:
@@ -124,7 +128,9 @@ class WebhookHandler:
         await self._refresh_metrics()
         return web.Response(body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
-    async def _front(self, _request: web.Request) -> web.Response:
+    async def _front(self, request: web.Request) -> web.Response:
+        if "setup" in request.query:
+            return await self._setup.front(request)
         return web.Response(
             text=front_page(self._rules.mode),
             content_type="text/html",

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.output import Failed, load_settings, note, run_async
-from bot.settings import Settings, serving_mistakes
+from bot.settings import Settings, SettingsError, is_loopback, load, serving_mistakes
+
+if TYPE_CHECKING:
+    from bot.setup.flow import Setup
 
 
 def serve(
@@ -21,7 +27,8 @@ def serve(
 ) -> None:
     """Web server and worker in one process."""
     settings = _usable(load_settings(host=host, port=port))
-    run_async(_run(settings, with_web=True, with_worker=not no_worker))
+    setup = None if settings.mode != "none" else _setup(settings, lambda: _reloaded(host=host, port=port))
+    run_async(_run(settings, with_web=True, with_worker=not no_worker, setup=setup))
 
 
 def worker() -> None:
@@ -32,6 +39,22 @@ def worker() -> None:
     run_async(_run(settings, with_web=False, with_worker=True))
 
 
+def _setup(settings: Settings, reload: Callable[[], Settings]) -> Setup:
+    from bot.github.inspection import convert_once
+    from bot.setup.flow import Setup
+
+    return Setup(
+        settings, convert=lambda code: convert_once(settings.api_url, code), reload=reload, env_path=Path(".env")
+    )
+
+
+def _reloaded(**flags: object) -> Settings:
+    settings = load(flags)
+    if mistakes := serving_mistakes(settings):
+        raise SettingsError(mistakes)
+    return settings
+
+
 def _usable(settings: Settings) -> Settings:
     mistakes = serving_mistakes(settings)
     if mistakes:
@@ -39,8 +62,9 @@ def _usable(settings: Settings) -> Settings:
     return settings
 
 
-async def _run(settings: Settings, *, with_web: bool, with_worker: bool) -> None:
+async def _run(settings: Settings, *, with_web: bool, with_worker: bool, setup: Setup | None = None) -> None:
     from bot import app, logs
+    from bot.listening import Listening
     from bot.token_config import TokenConfigError
     from storage.errors import StorageError
 
@@ -50,18 +74,35 @@ async def _run(settings: Settings, *, with_web: bool, with_worker: bool) -> None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with app.assembled(settings) as parts:
-            await app.run(
-                parts,
-                with_web=with_web,
-                with_worker=with_worker,
-                stop=stop,
-                on_listening=lambda address: note(f"pipeline: listening on {address}"),
-            )
+        with Listening(settings.host, settings.port) as listening:
+            while True:
+                async with app.assembled(settings, setup=setup) as parts:
+                    await app.run(
+                        parts,
+                        with_web=with_web,
+                        with_worker=with_worker,
+                        stop=stop,
+                        on_listening=partial(_tell, setup),
+                        listening=listening,
+                    )
+                if setup is None or not setup.done.is_set() or stop.is_set():
+                    return
+                note("pipeline: set up; working as the GitHub App from now on")
+                settings, setup = setup.settings, None
     except (StorageError, TokenConfigError) as error:
         raise Failed(str(error)) from error
     except OSError as error:
         raise Failed(_os_error(settings, error)) from error
+
+
+def _tell(setup: Setup | None, address: str) -> None:
+    note(f"pipeline: listening on {address}")
+    if setup is None:
+        return
+    own = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    note(f"pipeline: no credentials yet; open this one-time link to create the GitHub App:\n{own}/?setup={setup.token}")
+    if not is_loopback(setup.settings.host):
+        note("pipeline: from another machine, put this server's own address in place of the link's")
 
 
 def _os_error(settings: Settings, error: OSError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 
@@ -31,6 +31,10 @@ class Inspector:
         """`POST` of something that creates no content."""
         return await self._ask("POST", f"{self._api_url}{path}", token, body)
 
+    async def convert(self, code: str) -> Reply:
+        """Buy an App's credentials with the code of the manifest flow; a code is good once. In nobody's name."""
+        return await self._ask("POST", f"{self._api_url}/app-manifests/{quote(code, safe='')}/conversions", "", None)
+
     async def pages(self, path: str, token: str) -> Reply:
         """A list over its pages, 500 elements at most; the first page's headers."""
         first = await self.get(f"{path}?per_page=100", token)
@@ -49,7 +53,7 @@ class Inspector:
 
     async def _ask(self, method: str, url: str, token: str, body: dict[str, Any] | None) -> Reply:
         headers = {
-            "Authorization": f"Bearer {token}",
+            **({"Authorization": f"Bearer {token}"} if token else {}),
             "Accept": "application/vnd.github+json",
             "User-Agent": REQUESTER,
             "X-GitHub-Api-Version": API_VERSION,
@@ -67,6 +71,12 @@ class Inspector:
             return Reply(0, error=f"no answer within {TIMEOUT.total:.0f} seconds")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Reply(0, error=f"{type(error).__name__}: {error}"[:300])
+
+
+async def convert_once(api_url: str, code: str) -> Reply:
+    """`Inspector.convert` for a server that has no other business with GitHub yet."""
+    async with aiohttp.ClientSession() as session:
+        return await Inspector(session, api_url).convert(code)
 
 
 def _json(raw: bytes) -> Any:

@@ -6,7 +6,8 @@ STATES = {
     "app": "Set up as a GitHub App. Deliveries are taken at <code>/webhook</code>.",
     "token": "Set up with a token. Deliveries of the configured repositories are taken at <code>/webhook</code>.",
     "none": "Not set up yet: there are no credentials, so <code>/webhook</code> takes nothing. "
-    "Set <code>GITHUB_APP_ID</code>, <code>GITHUB_PRIVATE_KEY</code> and <code>WEBHOOK_SECRET</code>, "
+    "To create the GitHub App in one click, open the one-time link that the server printed when it started. "
+    "Or set <code>GITHUB_APP_ID</code>, <code>GITHUB_PRIVATE_KEY</code> and <code>WEBHOOK_SECRET</code>, "
     "or <code>GITHUB_TOKEN</code>, and start again.",
 }
 STYLE = (
