@@ -1,4 +1,4 @@
-"""The stand-in GitHub over HTTP on loopback: the API on one port, the log store on another."""
+"""The stand-in GitHub over HTTP on loopback: API and website on one port, the log store on another."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bot.demo.github.recording import RecordedRequest, Recording, Validator, wit
 from bot.demo.github.records import AppRecord, DeliveryRecord
 from bot.demo.github.state import GitHubState
 from bot.demo.github.table import match
+from bot.demo.github.website import Website
 from bot.demo.webhooks import Delivery, outcome_of, send
 
 HOST = "127.0.0.1"
@@ -60,7 +61,7 @@ class StandInGitHub:
         return len(self.recording.matching(method, route))
 
     async def __aenter__(self) -> Self:
-        self.api_url = await self._open(self._serve_api) + self._prefix
+        self.api_url = await self._open(self._serve_api, Website(self.state)) + self._prefix
         self.log_store.base_url = await self._open(self._serve_log)
         self.state.api_url = self.api_url
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
@@ -81,8 +82,10 @@ class StandInGitHub:
         if kind is None and objections:
             raise AssertionError("requests GitHub would not understand:\n" + "\n".join(objections))
 
-    async def _open(self, handler: Any) -> str:
+    async def _open(self, handler: Any, website: Website | None = None) -> str:
         app = web.Application(client_max_size=LARGEST_REQUEST)
+        if website is not None:
+            website.add_to(app)
         app.router.add_route("*", "/{tail:.*}", handler)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
