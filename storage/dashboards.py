@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 _runs = pipeline_runs.c
 _failures = pipeline_failures.c
 _SCORES = ((95.0, "excellent"), (85.0, "good"), (70.0, "fair"), (0.0, "poor"))
+_NUMBERS = ("success", "failure", "seconds", "timed")
+# Made once: building expressions takes longer than the database does on them.
+# A run that was re-recorded with odd clocks must not make the average negative.
+_TOOK = case(
+    (and_(_runs.started_at > 0, _runs.completed_at >= _runs.started_at), _runs.completed_at - _runs.started_at)
+)
+_MEASURED = (
+    func.count(case((_runs.conclusion == COUNTED[0], 1))).label("success"),
+    func.count(case((_runs.conclusion != COUNTED[0], 1))).label("failure"),
+    func.coalesce(func.sum(_TOOK), 0).label("seconds"),
+    func.count(_TOOK).label("timed"),
+)
+_SUMMED = tuple(func.sum(run_daily.c[name]).label(name) for name in _NUMBERS)
+_LATEST_COUNTED = and_(_runs.latest == YES, _runs.conclusion.in_(COUNTED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +159,13 @@ def health_of(tally: Tally, time_range: str, repository: str | None) -> Health:
 
 async def halves(conn: AsyncConnection, scope: Scope, window: Window) -> dict[int, Halves]:
     """Of every repository of the scope with runs that count, both halves of the window, by repository id."""
-    parts = [
-        _days_of(scope, piece) if piece.whole else _runs_of(scope, piece)
-        for piece in pieces(window, by_day=from_rollups(scope, window))
-    ]
-    part = union_all(*parts).subquery()
-    totals = [func.sum(part.c[name]).label(name) for name in ("success", "failure", "seconds", "timed")]
-    query = select(part.c.repo_id, part.c.later, *totals).group_by(part.c.repo_id, part.c.later)
+    if not from_rollups(scope, window):
+        query = _both_halves(scope, window)
+    else:
+        parts = [(_days_of if piece.whole else _runs_of)(scope, piece) for piece in pieces(window)]
+        part = union_all(*parts).subquery()
+        totals = [func.sum(part.c[name]).label(name) for name in _NUMBERS]
+        query = select(part.c.repo_id, part.c.later, *totals).group_by(part.c.repo_id, part.c.later)
     found: dict[int, Halves] = {}
     for row in await conn.execute(query):
         tally = Tally(int(row.success), int(row.failure), int(row.seconds), int(row.timed))
@@ -175,8 +189,7 @@ async def trend(conn: AsyncConnection, scope: Scope, window: Window) -> list[Buc
         for day, runs, failed in await conn.execute(query):
             _add(counts, min(day, last), int(runs), int(failed))
     bucket = (_runs.completed_at // step).label("bucket")
-    bad = func.count(case((_runs.conclusion != COUNTED[0], 1)))
-    query = select(bucket, func.count(), bad).where(_counted(scope, direct)).group_by(bucket)
+    query = select(bucket, func.count(), _MEASURED[1]).where(_counted(scope, direct)).group_by(bucket)
     for at, runs, failed in await conn.execute(query):
         # A clock that is ahead of ours must not make a bucket in the future.
         _add(counts, min(at, last), runs, failed)
@@ -236,31 +249,22 @@ async def names(conn: AsyncConnection, repo_ids: Collection[int]) -> dict[int, s
     return found
 
 
+def _both_halves(scope: Scope, window: Window) -> Select[Any]:
+    later = case((_runs.completed_at >= window.middle, 1), else_=0).label("later")
+    piece = Piece(window.since, window.until, later=False, whole=False)
+    return select(_runs.repo_id, later, *_MEASURED).where(_counted(scope, piece)).group_by(_runs.repo_id, later)
+
+
 def _runs_of(scope: Scope, piece: Piece) -> Select[Any]:
-    # A run that was re-recorded with odd clocks must not make the average negative.
-    took = case(
-        (and_(_runs.started_at > 0, _runs.completed_at >= _runs.started_at), _runs.completed_at - _runs.started_at)
-    )
-    return (
-        select(
-            _runs.repo_id,
-            literal(int(piece.later)).label("later"),
-            func.count(case((_runs.conclusion == COUNTED[0], 1))).label("success"),
-            func.count(case((_runs.conclusion != COUNTED[0], 1))).label("failure"),
-            func.coalesce(func.sum(took), 0).label("seconds"),
-            func.count(took).label("timed"),
-        )
-        .where(_counted(scope, piece))
-        .group_by(_runs.repo_id)
-    )
+    later = literal(int(piece.later)).label("later")
+    return select(_runs.repo_id, later, *_MEASURED).where(_counted(scope, piece)).group_by(_runs.repo_id)
 
 
 def _days_of(scope: Scope, piece: Piece) -> Select[Any]:
     days = run_daily.c
     end = () if piece.end is None else (days.day < piece.end,)
-    totals = [func.sum(days[name]).label(name) for name in ("success", "failure", "seconds", "timed")]
     return (
-        select(days.repo_id, literal(int(piece.later)).label("later"), *totals)
+        select(days.repo_id, literal(int(piece.later)).label("later"), *_SUMMED)
         .where(scope.within(days), days.day >= piece.start, *end)
         .group_by(days.repo_id)
     )
@@ -268,8 +272,7 @@ def _days_of(scope: Scope, piece: Piece) -> Select[Any]:
 
 def _counted(scope: Scope, piece: Piece) -> ColumnElement[bool]:
     end = () if piece.end is None else (_runs.completed_at < piece.end,)
-    counted = (_runs.latest == YES, _runs.conclusion.in_(COUNTED), _runs.completed_at >= piece.start)
-    return and_(scope.within(_runs), *counted, *end)
+    return and_(scope.within(_runs), _LATEST_COUNTED, _runs.completed_at >= piece.start, *end)
 
 
 def _add(counts: dict[int, tuple[int, int]], at: int, runs: int, failed: int) -> None:

@@ -49,11 +49,9 @@ class Piece:
     whole: bool
 
 
-def pieces(window: Window, *, by_day: bool) -> list[Piece]:
-    """The two halves of the window; with `by_day` their whole days apart from what is left at their ends."""
+def pieces(window: Window) -> list[Piece]:
+    """The two halves of the window, their whole days apart from what is left at their ends."""
     halves = [(window.since, window.middle, False), (window.middle, window.until, True)]
-    if not by_day:
-        return [Piece(start, end, later, whole=False) for start, end, later in halves]
     found = []
     for start, end, later in halves:
         first = -(-start // DAY)

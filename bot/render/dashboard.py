@@ -82,7 +82,7 @@ def _metrics(dashboard: Dashboard) -> str:
     splits = [_split("Category", dashboard.by_category), _split("Severity", dashboard.by_severity)]
     accuracy = ""
     if dashboard.corrected:
-        total = sum(dashboard.by_category.values())
+        total = max(sum(dashboard.by_category.values()), dashboard.corrected)
         accuracy = f"Accuracy: people corrected the category of {dashboard.corrected:,} of {total:,} failures."
     return "\n\n".join(part for part in ("\n".join(rows), "<br>\n".join(s for s in splits if s), accuracy) if part)
 

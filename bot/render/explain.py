@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.facts import ReportedFailure
 from bot.render import failure as show
-from bot.render.markdown import code, fence, link, prose, word
+from bot.render.markdown import cell, code, fence, link, prose, word
 from bot.render.whose import next_steps, sentence
 
 _EXCERPT_BYTES = 3_000
@@ -22,7 +22,7 @@ def explain_markdown(reported: ReportedFailure) -> str:
     rows = [
         "| Category | Severity | Rule | Confidence | Verdict |",
         "| --- | --- | --- | ---: | --- |",
-        f"| {word(failure.category)} | {word(failure.severity)} | {code(failure.rule or '', limit=80)} "
+        f"| {word(failure.category)} | {word(failure.severity)} | {cell(failure.rule or '', limit=80)} "
         f"| {_CHANCE.format(failure.confidence)} | {_verdict_word(reported)} |",
     ]
     reasons = "\n".join(f"- {prose(reason)}" for reason in failure.reasons[:8]) or "- no rule matched the log"
