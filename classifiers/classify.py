@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from classifiers.confidence import BY_COMMAND, CERTAIN_OF_NOTHING, confidence_of
+from classifiers.confidence import BY_COMMAND, CERTAIN_OF_NOTHING, NOTHING_KNOWN, confidence_of
 from classifiers.engine import captures
 from classifiers.evidence import Evidence, evidence_of, joined
-from classifiers.excerpt import excerpt_of, tail_of
+from classifiers.excerpt import excerpt_of, last_words, tail_of
+from classifiers.findings import message_of
 from classifiers.fingerprint import fingerprint, says_little
+from classifiers.green import mark, novel_line
 from classifiers.joblog import Segment, failing_step, segments
 from classifiers.model import Category, Classification, Finding, JobFacts, Location, Severity
 from classifiers.ranking import Ranked, Ranking, rank
@@ -88,7 +90,7 @@ class _Case:
         return Classification(
             category=finding.category,
             severity=rule.severity or self._severity(finding.category, rule),
-            confidence=confidence_of(best, self.ranking),
+            confidence=confidence_of(best, self.ranking, in_green=self._in_green(best)),
             rule=rule.id,
             tool=rule.tool,
             message=message,
@@ -125,20 +127,24 @@ class _Case:
         """No rule knows a cause: the step's command, the exit code and the conclusion are what is left."""
         category, message, confidence, reasons = self._inference(wrapper)
         line = wrapper.finding.line if wrapper and wrapper.finding.line > 0 else None
+        words = last_words(self.scan, wrapper)
+        new = novel_line(words[:-1] if line else words, self.facts.green) if self.facts.green else None
+        line, shown = new if new is not None else (line, message)
+        reasons = (*reasons, *self._beside_green(new))
         command = self.ranking.command
         context = (self.facts.workflow, self.facts.job, self._step(wrapper.segment if wrapper else None))
-        text = redact(message)
         return Classification(
             category=category,
             severity=self._severity(category, None),
             confidence=confidence,
             rule=wrapper.rule.id if wrapper else None,
             tool=command.tool if command else None,
-            message=text,
+            message=redact(message_of(None, shown)),
             line=line,
-            excerpt=redact(tail_of(self.scan, line) if line or not message else message)[:4000],
+            excerpt=redact(tail_of(words, line) if line or not message else message)[:4000],
             location=None,
-            fingerprint=fingerprint(category, text, context),
+            # By what is known without the green log too: whether that could be read makes no other failure of it.
+            fingerprint=fingerprint(category, redact(message), context),
             suggestions=self._advice(wrapper.rule if wrapper else None, category, {}, wrapper),
             reasons=reasons,
             step=context[2],
@@ -165,9 +171,17 @@ class _Case:
         return (
             Category.UNKNOWN,
             message or "Nothing in the log says what went wrong",
-            CERTAIN_OF_NOTHING,
+            CERTAIN_OF_NOTHING if cancelled or self._silent(wrapper) else NOTHING_KNOWN,
             ("No rule knows a cause.",),
         )
+
+    def _silent(self, wrapper: Ranked | None) -> bool:
+        """Whether the step printed nothing between its head and the line that ends it."""
+        if wrapper is None:
+            return self.scan.lines == 0
+        window, number = wrapper.hit.window, wrapper.finding.line
+        before = (window.at(above) for above in range(number - 1, number - 6, -1))
+        return next((line.startswith(b"##[endgroup]") for line in before if line is not None and line.strip()), True)
 
     def _ran_into_limit(self) -> bool:
         """A job that was cancelled after a round limit: GitHub concludes time-outs as `cancelled`."""
@@ -215,10 +229,28 @@ class _Case:
             reasons.append(f"{best.rule.tool} ended as failed afterwards.")
         if best.segment is not None and best.segment.failed:
             reasons.append(f"It stands in the failing step{self._quoted(best.segment)}.")
+        reasons += self._against_green(best)
         others = {item.finding.category for item in self.ranking.ranked[1:6]} - {best.finding.category}
         if others:
             reasons.append(f"Weaker signs of {', '.join(sorted(others))} were found as well.")
         return tuple(reasons)
+
+    def _in_green(self, best: Ranked) -> bool:
+        return bool(self.facts.green) and mark(best.finding.text) in self.facts.green
+
+    def _against_green(self, best: Ranked) -> Iterable[str]:
+        """What the last green log says to the deciding line; a log that was read in part denies nothing."""
+        if self.facts.green and best.finding.line > 0:
+            if self._in_green(best):
+                yield "The last green log has it too."
+            elif not self.facts.green_cut:
+                yield "The last green log does not have this line."
+
+    def _beside_green(self, new: tuple[int, str] | None) -> Iterable[str]:
+        if new is not None and not self.facts.green_cut:
+            yield "The last green log does not have this line."
+        elif self.facts.green and new is None:
+            yield "The last green log has all the last lines of this one too."
 
     def _quoted(self, segment: Segment) -> str:
         name = redact(segment.name)

@@ -14,14 +14,23 @@ _KNOWN = {"cause": (0.98, 0.95, 0.91), "summary": (0.97, 0.95, 0.93), "consequen
 _OPEN = {"cause": 0.92, "summary": 0.92, "consequence": 0.87}
 """Where the rule left the category to what ran."""
 _GENERIC = {"cause": 0.84, "consequence": 0.65}
+_GUESSED = 0.55
+"""No rule, command or name says what was at work."""
 CERTAIN_OF_NOTHING = 0.85
-"""A bare cancellation or exit code: the answer `unknown` itself is mostly right."""
+"""A bare cancellation, or a step that printed nothing: the answer `unknown` itself is mostly right."""
+NOTHING_KNOWN = 0.3
+"""The step did say something, but no rule knows it: a person mostly would."""
+IN_GREEN = 0.4
+"""A line that a green log has too; a guess, since no labelled logs come with their green ones."""
 BY_COMMAND = 0.65
 """Only the step's command speaks."""
 
 
-def confidence_of(best: Ranked, ranking: Ranking) -> float:
-    """0 to 1, from what kind of line decided and how far it is ahead of the next category."""
+def confidence_of(best: Ranked, ranking: Ranking, *, in_green: bool = False) -> float:
+    """0 to 1, from what kind of line decided and how far it is ahead of the next category.
+
+    `in_green`: the last green log has the line as well, so that it hardly is the cause.
+    """
     rule = best.rule
     if rule.generic:
         sure = _GENERIC.get(rule.role, 0.5)
@@ -29,8 +38,11 @@ def confidence_of(best: Ranked, ranking: Ranking) -> float:
         sure = _OPEN.get(rule.role, 0.6)
     else:
         sure = _KNOWN.get(rule.role, (0.6, 0.55, 0.5))[_level(best, ranking)]
+    if ranking.guessed(best):
+        sure = min(sure, _GUESSED)
     outside = best.segment is not None and not best.segment.failed and ranking.failing is not None
-    return round(sure - 0.2 if outside and not rule.anywhere else sure, 2)
+    sure = sure - 0.2 if outside and not rule.anywhere else sure
+    return round(min(sure, IN_GREEN) if in_green else sure, 2)
 
 
 def _level(best: Ranked, ranking: Ranking) -> int:

@@ -18,6 +18,9 @@ _Told = TypeVar("_Told")
 _LOOK_BACK = 12
 """Phases that are tried before the failing line; further back something else was at work."""
 
+_ADDRESS = re.compile(r"https?://\S+")
+"""Words of an address (`/releases/`) say nothing of the work."""
+
 _ACTION = re.compile(r"[\w.-]+/[\w./-]+@\S+$")
 """A step that uses an action: what it refuses is mostly its inputs, rights and services."""
 
@@ -35,7 +38,9 @@ class Context:
         self._failed = _spoken_of(scan.hits, ("consequence", "wrapper"))
         summaries = [hit for hit in scan.hits if hit.rule.role == "summary"]
         self._summaries = [(hit.number, hit.rule.category) for hit in summaries if hit.rule.category is not None]
-        names = (facts.step, facts.job or scan.job, facts.workflow)
+        ends = [hit for hit in scan.hits if hit.rule.role in ("summary", "clear")]
+        self._concluded = [(hit.number, hit.rule.category) for hit in ends if hit.rule.category is not None]
+        names = (facts.step or scan.step, facts.job or scan.job, facts.workflow)
         here = (failing.command, failing.name) if failing else ()
         self._step = self._strong(here)
         self._named = self._strong(names)
@@ -49,13 +54,20 @@ class Context:
 
     def category(self, hit: Hit, part: Segment | None) -> Category:
         """What a tool concluded after this line, else what ran when it was printed, else what the line speaks of."""
-        later = _between(self._summaries, hit.number, part)
-        found = later[0][1] if later else self._at_work(hit, part)
+        found = self._told(hit, part) or self._guess(hit, part)
         if hit.rule.external:
             return Category.DEPLOYMENT if found is Category.DEPLOYMENT else Category.INFRASTRUCTURE
         return found
 
-    def _at_work(self, hit: Hit, part: Segment | None) -> Category:
+    def guessed(self, hit: Hit, part: Segment | None) -> bool:
+        """Whether nothing in the log says what was at work."""
+        return hit.rule.category is None and self._told(hit, part) is None
+
+    def _told(self, hit: Hit, part: Segment | None) -> Category | None:
+        later = _between(self._summaries, hit.number, part)
+        return later[0][1] if later else self._at_work(hit, part)
+
+    def _at_work(self, hit: Hit, part: Segment | None) -> Category | None:
         first = part.first if part else -sys.maxsize
         before = self._phases[bisect_left(self._phases, (first, "")) : bisect_right(self._phases, (hit.number, "~"))]
         failed = _between(self._failed, hit.number, part)[:_LOOK_BACK]
@@ -68,17 +80,17 @@ class Context:
             or self._named
             or self._vague
         )
-        return command.category if command else self._guess(hit, part)
+        return command.category if command else None
 
     def _guess(self, hit: Hit, part: Segment | None) -> Category:
         """No word says what was at work: what a tool concluded before, else an action's own affair, else the build."""
-        earlier = [category for number, category in self._summaries if number < hit.number and _holds(part, number)]
+        earlier = [category for number, category in self._concluded if number < hit.number and _holds(part, number)]
         if earlier:
             return earlier[-1]
         return Category.INFRASTRUCTURE if part is not None and _ACTION.match(part.command) else Category.BUILD
 
     def _spoken(self, hit: Hit) -> Command | None:
-        return self._strong((hit.line[:300].decode("utf-8", "replace"),))
+        return self._strong((_ADDRESS.sub("", hit.line[:300].decode("utf-8", "replace")),))
 
     def _strong(self, texts: Iterable[str]) -> Command | None:
         """The first command that is no word of all trades."""

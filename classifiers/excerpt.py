@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from classifiers.ranking import Ranked
 from classifiers.scanner import Scan, Window
@@ -14,6 +14,10 @@ MAX_WIDTH = 400
 DECIDING_WIDTH = 1000
 """Characters of a line that a rule recognised; some tools say everything in one line."""
 OMISSION = "…"
+_BORDERS = ("##[group]Run ", "Post job cleanup.", "Cleaning up orphan processes")
+_ECHO_END = "##[endgroup]"
+_LAST = "##[error]Process completed with exit code"
+"""A step prints nothing after it."""
 _FURTHER = 6
 """Pieces beside the deciding one, at most."""
 
@@ -27,19 +31,49 @@ def excerpt_of(best: Ranked, others: Sequence[Ranked]) -> str:
     return _joined(chosen, best.finding.line)
 
 
-def tail_of(scan: Scan, end: int | None = None) -> str:
-    """The last lines of the log, or up to a line, where no rule recognised any."""
-    lines = dict(_numbered(scan.tail))
-    last = end if end is not None and end in lines else max(lines, default=0)
-    chosen = {number: text for number, text in lines.items() if last - 20 < number <= last and text.strip()}
-    return _joined(chosen, last)
+def last_words(scan: Scan, wrapper: Ranked | None) -> list[tuple[int, str]]:
+    """The numbered lines with which the failing step ended, up to the line that says only that it failed."""
+    if wrapper is not None and wrapper.finding.line > 0:
+        last, lines = wrapper.finding.line, dict(_numbered(wrapper.hit.window))
+    else:
+        lines = dict(_numbered(scan.tail))
+        over = (number - 1 for number, text in sorted(lines.items()) if text.startswith(_BORDERS[1:]))
+        last = next(over, max(lines, default=0))
+    if last not in lines:
+        return []
+    own = [(last, lines[last])] if lines[last].strip() else []
+    return [*reversed(list(_reach(lines, range(last - 1, last - 40, -1)))), *own]
+
+
+def tail_of(words: Sequence[tuple[int, str]], centre: int | None) -> str:
+    """Of a step's last words those that end it, `centre` among them, where no rule recognised any."""
+    chosen = dict(words[-20:])
+    if centre is not None and centre not in chosen:
+        around = [(number, text) for number, text in words if centre - 3 <= number <= centre + 8]
+        chosen = {**dict(around), **dict(words[-8:])}
+    return _joined({number: text[:MAX_WIDTH] for number, text in chosen.items()}, max(chosen, default=0))
 
 
 def _piece(item: Ranked, before: int, after: int) -> dict[int, str]:
-    number = item.finding.line
-    near = {n: text for n, text in _numbered(item.hit.window) if number - before <= n <= number + after}
-    near[number] = item.finding.text
-    return {n: text for n, text in near.items() if n == number or text.strip()}
+    """The lines around that belong to the same step."""
+    number, lines = item.finding.line, dict(_numbered(item.hit.window))
+    piece = dict(_reach(lines, range(number - 1, number - before - 1, -1)))
+    piece[number] = item.finding.text
+    if not piece[number].startswith(_LAST):
+        piece |= _reach(lines, range(number + 1, number + after + 1))
+    return piece
+
+
+def _reach(lines: Mapping[int, str], numbers: range) -> Iterable[tuple[int, str]]:
+    """The lines that say something, until another step begins: upwards the echo of the step's own script ends it."""
+    for number in numbers:
+        text = lines.get(number)
+        if text is None or text.startswith(_BORDERS) or (numbers.step < 0 and text.startswith((_ECHO_END, _LAST))):
+            return
+        if text.strip() and not text.startswith(_ECHO_END):
+            yield number, text
+        if text.startswith(_LAST):
+            return
 
 
 def _further(best: Ranked, others: Sequence[Ranked]) -> Iterable[Ranked]:

@@ -26,7 +26,7 @@ _ANSI = re.compile(
 )
 _OTHER_STAMPS = re.compile(
     rb"(?:"
-    rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ?)?"  # gh run view
+    rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?)?"  # gh run view
     rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?: \d\d[OE]\+?)? ?"  # GitLab, other precisions
     rb"|\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\] ?"  # Jenkins, Buildkite
     rb"|\[task \d{4}-\d\d-\d\dT[\d:.]+Z\] (?:\d\d:\d\d:\d\d +(?:INFO|WARNING|ERROR|CRITICAL|FATAL) - +)?"  # Taskcluster

@@ -96,9 +96,11 @@ class JobFacts:
     """Every job of the run failed."""
     steps: tuple[Step, ...] = ()
     annotations: tuple[Annotation, ...] = ()
-    green: frozenset[str] = frozenset()
-    """Lines of the same job's last green log, each as `fingerprint.normalised` makes it: what stands there too is
-    no cause. Empty where that log was not read."""
+    green: frozenset[int] = frozenset()
+    """Lines of the same job's last green log, each as `green.mark` makes it: what stands there too is no cause. Empty
+    where that log was not read."""
+    green_cut: bool = False
+    """That log was longer than what was read of it, so that a line may stand in its rest."""
     own_rules: tuple[OwnRule, ...] = ()
     """What the repository says about lines of its logs."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from classifiers.context import Context
 from classifiers.findings import counts, finding_of
-from classifiers.fingerprint import normalised
+from classifiers.green import mark
 from classifiers.joblog import Segment
 from classifiers.model import Category, Finding, JobFacts
 from classifiers.rules import SILENT, Command, Rule, RuleSet
@@ -56,6 +56,11 @@ class Ranking:
     ranked: tuple[Ranked, ...]
     failing: Segment | None
     command: Command | None
+    context: Context | None = None
+
+    def guessed(self, item: Ranked) -> bool:
+        """Whether the finding's category is a guess: its rule leaves it open and nothing says what was at work."""
+        return self.context is not None and self.context.guessed(item.hit, item.segment)
 
     @property
     def best(self) -> Ranked | None:
@@ -72,7 +77,7 @@ def rank(scan: Scan, parts: Sequence[Segment], facts: JobFacts, rules: RuleSet) 
     places = [(hit, _part_of(hit, parts)) for hit in hits]
     ranked = [Ranked(board.scored(hit, part), hit, part) for hit, part in places]
     ranked.sort(key=lambda item: (-item.finding.score, item.finding.line))
-    return Ranking(tuple(ranked), failing, context.command)
+    return Ranking(tuple(ranked), failing, context.command, context)
 
 
 def _speaking(hits: Sequence[Hit]) -> list[Hit]:
@@ -98,7 +103,7 @@ def _part_of(hit: Hit, parts: Sequence[Segment]) -> Segment | None:
 class _Board:
     """The points, for one log."""
 
-    def __init__(self, scan: Scan, parts: Sequence[Segment], context: Context, green: frozenset[str]) -> None:
+    def __init__(self, scan: Scan, parts: Sequence[Segment], context: Context, green: frozenset[int]) -> None:
         self._green = green
         self._scan = scan
         self._context = context
@@ -160,7 +165,7 @@ class _Board:
         if self._firsts.get(key[1]) == hit.number:
             yield "the first specific one", FIRST
         yield "near the end of its step", self._closeness(key, part)
-        if self._green and normalised(hit.line.decode("utf-8", "replace")) in self._green:
+        if self._green and mark(hit.line.decode("utf-8", "replace")) in self._green:
             yield "the last green log says the same", IN_GREEN
         count = self._scan.counts.get(rule.id, 0)
         if count > FREQUENT and rule.weight <= 0:

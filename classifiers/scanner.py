@@ -7,6 +7,7 @@ log made of near misses costs no more than any other.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -71,7 +72,9 @@ class Scan:
     lines: int = 0
     size: int = 0
     job: str = ""
-    """The job's name as the runner prints it; the caller's own facts go over it."""
+    """The job's name as the runner or `gh run view` prints it; the caller's own facts go over it."""
+    step: str = ""
+    """The failing step's name, where `gh run view` put it before the line that ends it."""
     own: tuple[Hit, ...] = ()
     """Hits of the repository's own rules, in the order of the log."""
     own_cut: bool = False
@@ -88,6 +91,7 @@ _ANCHORS: tuple[tuple[bytes, str], ...] = (
     (b"Complete job name: ", "job"),
 )
 _MARK = b"##[error]"
+_NAMES = re.compile(rb"([^\t\n]{1,120})\t([^\t\n]{1,200})\t(?:\xef\xbb\xbf)?\d{4}-\d\d-\d\dT")
 _BORDERS = tuple(text for text, kind in _ANCHORS if kind in ("run", "post", "end"))
 _FIRST = (b"##[", b"Post job", b"Cleaning up", b"Complete job")
 
@@ -141,6 +145,12 @@ class _Chunk:
             if stamp:
                 return stamp.decode()
         return ""
+
+    def names(self, place: int) -> tuple[str, str] | None:
+        """Job and step of the line, where `gh run view` put them before it."""
+        found = _NAMES.match(self.raw[len(self.raw) - len(self.lines) + place])
+        job, step = (name.decode("utf-8", "replace") for name in found.groups()) if found else ("", "")
+        return (job, "" if step == "UNKNOWN STEP" else step) if found else None
 
     def divided(self) -> Iterable[_Chunk]:
         """The chunk cut at the borders of steps, so that no part belongs to two of them."""
@@ -260,6 +270,7 @@ class _Found:
         self._post = False
         self._post_counts = in_post(step)
         self._job = ""
+        self._names: tuple[str, str] | None = None
         self._steps = 0
         self._tries: Counter[int] = Counter()
         self._late: dict[int, deque[_Chunk]] = {}
@@ -308,7 +319,8 @@ class _Found:
         ordered = tuple(sorted(hits.values(), key=lambda hit: hit.number))
         own = tuple(sorted((*self._own_first, *self._own_last), key=lambda hit: hit.number))
         cut = self._own is not None and self._own.exhausted
-        return Scan(ordered, tuple(anchors), counts, head, tail, lines, size, self._job, own, cut)
+        job, step = self._names or ("", "")
+        return Scan(ordered, tuple(anchors), counts, head, tail, lines, size, self._job or job, step, own, cut)
 
     def _at_once(self, index: int) -> bool:
         self._counts[index] += 1
@@ -346,6 +358,7 @@ class _Found:
         elif kind in ("error", "exit"):
             kept = self._errors if len(self._errors) < MAX_ANCHORS else self._last_errors
             kept.append(Anchor(kind, number, ""))
+            self._names = chunk.names(place) or self._names
         elif kind == "job":
             self._job = line.decode("utf-8", "replace").removeprefix("Complete job name: ").strip()
         elif kind:

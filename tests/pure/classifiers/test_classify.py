@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from classifiers.classify import classify, conclude, without_log
-from classifiers.fingerprint import normalised
+from classifiers.green import mark
 from classifiers.model import Annotation, Category, JobFacts, OwnRule, Severity, Step
 from classifiers.rules import builtin_rules, load_packs
 from classifiers.scanner import Scanner
@@ -282,7 +282,7 @@ def test_a_line_that_the_last_green_log_has_too_is_no_cause() -> None:
         (2, "##[error]Process completed with exit code 1."),
     )
     assert classify([log], JobFacts(), RULES).rule == "git-not-found"
-    assert classify([log], JobFacts(green=frozenset({normalised(noise)})), RULES).rule == "generic-error-colon"
+    assert classify([log], JobFacts(green=frozenset({mark(noise)})), RULES).rule == "generic-error-colon"
 
 
 def test_the_step_s_own_command_is_what_reproduces_it() -> None:
