@@ -38,6 +38,7 @@ def read(repo: str | None, work: Work[T], nothing: Callable[[], T]) -> T:
 
 
 async def _read(repo: str | None, work: Work[T], nothing: Callable[[], T]) -> T:
+    from bot.cli.tables import safe
     from storage import installations
     from storage.database import Database
     from storage.errors import NoDatabase, StorageError
@@ -53,7 +54,7 @@ async def _read(repo: str | None, work: Work[T], nothing: Callable[[], T]) -> T:
         async with database.read() as conn:
             known = await installations.repository_named(conn, repo) if repo else None
             if repo and known is None:
-                note(f"pipeline: nothing is recorded of {repo[:140]}")
+                note(f"pipeline: nothing is recorded of {safe(repo, 140)}")
                 return nothing()
             return await work(conn, known)
     except StorageError as error:
