@@ -41,3 +41,33 @@ def test_a_command_that_could_not_be_run_is_the_runners_affair() -> None:
 def test_exit_code_124_outweighs_a_script_that_only_says_that_it_failed() -> None:
     answer = verdict("##[error]the push ended with status 124", "##[error]Process completed with exit code 124.")
     assert answer.category is Category.TIMEOUT
+
+
+def test_a_guess_is_said_to_be_one() -> None:
+    guess = verdict("##[group]Run ./go", "##[endgroup]", "##[error]The greeting has no addressee")
+    known = verdict("##[group]Run pytest", "##[endgroup]", "##[error]The greeting has no addressee")
+    assert guess.confidence < 0.6 < known.confidence
+
+
+def test_a_step_that_spoke_and_was_not_understood_leaves_little_confidence() -> None:
+    end = "##[error]Process completed with exit code 1."
+    silent = verdict("##[group]Run ./go", "##[endgroup]", end)
+    spoke = verdict("##[group]Run ./go", "##[endgroup]", "the moon is in the wrong house", end)
+    assert silent.category is spoke.category is Category.UNKNOWN
+    assert spoke.confidence < 0.5 < silent.confidence
+
+
+def test_a_crash_after_a_tools_good_end_belongs_to_that_tool() -> None:
+    answer = verdict("===== 29 passed in 0.33s =====", "Segmentation fault (core dumped)")
+    assert answer.category is Category.TESTING
+
+
+def test_the_words_of_an_address_say_nothing_of_the_work() -> None:
+    line = "curl: (7) Failed to connect to https://example.org/releases/a.tar.gz"
+    assert verdict(line).category is Category.INFRASTRUCTURE
+
+
+def test_names_that_gh_run_view_puts_before_a_line_say_what_was_at_work() -> None:
+    prefix = "Deploy to the shop\tRoll out\t2026-08-18T01:47:13.0000000Z "
+    answer = verdict(f"{prefix}the shop is closed", f"{prefix}##[error]the shop is closed")
+    assert answer.category is Category.DEPLOYMENT
