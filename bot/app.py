@@ -14,10 +14,12 @@ import structlog
 from aiohttp import web
 
 from bot import control
+from bot.backfill import Backfill
 from bot.config_source import ConfigSource
 from bot.dispatcher import Dispatcher
 from bot.github.auth import AppKey
 from bot.github.gateway import Gateway
+from bot.history_work import HistoryWork
 from bot.intake import Intake
 from bot.listening import Listening
 from bot.log_reader import LogReader
@@ -36,6 +38,7 @@ from bot.settings import Settings
 from bot.setup.flow import Setup
 from bot.setup.routes import SetupRoutes
 from bot.suite_reading import SuiteReader
+from bot.sweep import Sweep
 from bot.token_config import watched_repositories
 from bot.upkeep import Upkeep
 from bot.web import WebhookHandler, WebhookRules
@@ -63,6 +66,7 @@ class Parts:
     worker: Worker
     upkeep: Upkeep
     metrics: Metrics
+    history: HistoryWork
     setup: Setup | None = None
 
 
@@ -82,7 +86,7 @@ async def assembled(
     """
     watched = watched_repositories(settings.pipeline_config) if settings.mode == "token" else None
     async with AsyncExitStack() as stack:
-        database = await _database(stack, settings.database_url, clock)
+        database = await opened(stack, settings.database_url, clock)
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), auto_decompress=True)
         )
@@ -100,16 +104,22 @@ async def assembled(
         intake = Intake(
             Acceptor(database, capacity=inbox_capacity), app_id=services.gateway.app_id, watched=watched, clock=clock
         )
-        upkeep = Upkeep(
-            database,
-            clock=clock,
-            retention_days=settings.retention_days,
-            excerpt_days=settings.excerpt_days,
-        )
-        yield Parts(settings, database, intake, worker, upkeep, metrics, setup)
+        upkeep = _upkeep(settings, database, services.gateway, clock)
+        yield Parts(settings, database, intake, worker, upkeep, metrics, services.history, setup)
 
 
-async def _database(stack: AsyncExitStack, url: str, clock: Clock) -> Database:
+def _upkeep(settings: Settings, database: Database, gateway: Gateway, clock: Clock) -> Upkeep:
+    return Upkeep(
+        database,
+        clock=clock,
+        retention_days=settings.retention_days,
+        excerpt_days=settings.excerpt_days,
+        sweep=Sweep(database, gateway, clock=clock) if settings.mode != "none" else None,
+    )
+
+
+async def opened(stack: AsyncExitStack, url: str, clock: Clock) -> Database:
+    """The database, migrated and ours as long as the stack is open. Raises as `assembled`."""
     location = parse_url(url)
     if isinstance(location, SqliteFile):
         stack.enter_context(SoleProcess(location.path))
@@ -130,23 +140,15 @@ def _services(
     metrics: Metrics,
     clock: Clock,
 ) -> Services:
-    pem = settings.private_key_pem() if settings.mode == "app" else None
-    gateway = Gateway(
-        session,
-        api_url=settings.api_url,
-        writes_per_minute=settings.writes_per_minute,
-        app_key=AppKey(settings.app_id, pem) if settings.app_id is not None and pem is not None else None,
-        user_token=settings.token.get_secret_value() if settings.token is not None else None,
-        copilot_token=settings.copilot_token.get_secret_value() if settings.copilot_token is not None else None,
-        on_call=metrics.called,
-    )
+    gateway = gateway_of(settings, session, metrics)
+    reader = RunReader(logs, clock=clock)
     ledger = Ledger(database, clock=clock)
     configs = ConfigSource(database, clock=clock)
     handoffs = HandOffs(database, gateway, ledger, clock=clock, start_minutes=settings.copilot_start_minutes)
     monitor = PipelineMonitor(
         database=database,
         gateway=gateway,
-        runs_reader=RunReader(logs, clock=clock),
+        runs_reader=reader,
         suites_reader=SuiteReader(logs),
         performer=Performer(database, ledger, configs, web_url=settings.web_url, clock=clock),
         configs=configs,
@@ -160,7 +162,22 @@ def _services(
         ledger=ledger,
         requests=Requests(database, clock=clock),
         handoffs=handoffs,
+        history=HistoryWork(database, gateway, Backfill(database, reader, configs), monitor, clock=clock),
         clock=clock,
+    )
+
+
+def gateway_of(settings: Settings, session: aiohttp.ClientSession, metrics: Metrics) -> Gateway:
+    """GitHub, in the name of whoever the settings say we are."""
+    pem = settings.private_key_pem() if settings.mode == "app" else None
+    return Gateway(
+        session,
+        api_url=settings.api_url,
+        writes_per_minute=settings.writes_per_minute,
+        app_key=AppKey(settings.app_id, pem) if settings.app_id is not None and pem is not None else None,
+        user_token=settings.token.get_secret_value() if settings.token is not None else None,
+        copilot_token=settings.copilot_token.get_secret_value() if settings.copilot_token is not None else None,
+        on_call=metrics.called,
     )
 
 
@@ -180,7 +197,7 @@ async def run(
     """
     async with AsyncExitStack() as stack:
         if parts.database.path is not None:
-            orders = Orders(parts.database, clock=clock, intake=parts.intake)
+            orders = Orders(parts.database, clock=clock, intake=parts.intake, history=parts.history)
             await stack.enter_async_context(control.listening(parts.database.path, orders))
         if with_web:
             runner = await _web(stack, parts, with_worker=with_worker, clock=clock)

@@ -9,7 +9,7 @@ from gidgethub.sansio import Event
 
 from bot.errors import GiveUp
 from bot.services import Services
-from bot.work import AGENT, HAND_OFF, NOTIFY, REFRESH, Assign, Follow, Weigh
+from bot.work import AGENT, BACKFILL, HAND_OFF, LOOK_UP, NOTIFY, REFRESH, Assign, Backfill, Follow, LookUp, Weigh
 from storage import installations
 from storage.model import Job, Repository
 
@@ -27,6 +27,8 @@ class Dispatcher:
             await self._follow(job)
         elif job.kind in {HAND_OFF, AGENT}:
             await self._hand_off(job)
+        elif job.kind in {BACKFILL, LOOK_UP}:
+            await self._look_back(job)
         elif job.kind == "delivery" and job.event is not None:
             await self._deliver(job, job.event)
         else:
@@ -49,6 +51,17 @@ class Dispatcher:
         else:
             order = msgspec.json.decode(job.payload, type=Assign)
             await handoffs.advance(order, await self._repository(order.repo_id))
+
+    async def _look_back(self, job: Job) -> None:
+        history = self._services.history
+        kind: type[Backfill] | type[LookUp] = Backfill if job.kind == BACKFILL else LookUp
+        order = msgspec.json.decode(job.payload, type=kind)
+        repo = await self._repository(order.repo_id)
+        with structlog.contextvars.bound_contextvars(event_name=job.kind, repo=repo.full_name):
+            if isinstance(order, Backfill):
+                await history.advance(order, repo)
+            else:
+                await history.look_up(order, repo)
 
     async def _repository(self, repo_id: int) -> Repository:
         async with self._services.database.read() as conn:

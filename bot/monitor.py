@@ -137,6 +137,8 @@ class PipelineMonitor:
         """Costs no call unless something was red on that commit or branch."""
         async with self._database.read() as conn:
             red = await failures.anything_red(conn, repo.id, run.commit, run.workflow_id, run.branch)
+            # What mended it may have been read from the lists, where nothing is said of it.
+            red = red or bool(await reports.recovered_issues(conn, repo.id))
         await self._store(run, repo, Reading((), ()))
         if red:
             await self._act(run, repo, (), await self._gateway.client(run.installation_id), (), stale=stale)

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from bot.errors import GitHubRefused, GiveUp, Retry
+from bot.history_work import HistoryWork
 from bot.intake import Intake
 from bot.saved_delivery import SavedDelivery
 from storage import inbox_admin, retention
@@ -46,16 +48,25 @@ class Prune(msgspec.Struct, frozen=True, tag="prune"):
     excerpt_days: int
 
 
+class Backfill(msgspec.Struct, frozen=True, tag="backfill"):
+    """Read a repository's history, as work of the queue. Answer: the key of that work."""
+
+    repository: str
+    days: int
+    limit: int
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Is anybody there? Answer: the server's process id."""
 
 
-Order = Deliver | Revive | Drop | Prune | Ping
+Order = Deliver | Revive | Drop | Prune | Backfill | Ping
 ANSWERS: dict[type[Order], Any] = {
     Deliver: bool | None,
     Revive: list[int],
     Drop: list[int],
     Prune: dict[str, int],
+    Backfill: str,
     Ping: int,
 }
 """What the answer to each order is, as JSON carries it."""
@@ -64,10 +75,18 @@ ANSWERS: dict[type[Order], Any] = {
 class Orders:
     """Carries orders out in an open database. Without an intake, deliveries are not taken."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float], intake: Intake | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], float],
+        intake: Intake | None = None,
+        history: HistoryWork | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._intake = intake
+        self._history = history
 
     async def __call__(self, order: Order) -> Any:
         """The order's answer. Raises StorageError, or ValueError for a delivery that is none."""
@@ -82,10 +101,19 @@ class Orders:
             case Prune(days, bare):
                 gone = await retention.prune(self._database, int(now), retention_days=days, excerpt_days=bare)
                 return msgspec.to_builtins(gone)
+            case Backfill() if self._history is not None:
+                return await _requested(self._history, order)
             case Ping():
                 return os.getpid()
             case _:
-                raise ValueError("deliveries are not taken here")
+                raise ValueError("neither deliveries nor histories are taken here")
+
+
+async def _requested(history: HistoryWork, order: Backfill) -> str:
+    try:
+        return await history.request(order.repository, days=order.days, limit=order.limit)
+    except (GitHubRefused, Retry, GiveUp) as error:
+        raise ValueError(str(error)) from error
 
 
 async def carry_out(database_url: str, order: Order, *, clock: Callable[[], float]) -> Any:

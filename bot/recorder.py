@@ -25,13 +25,19 @@ class Recorder:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, run: Run, repo: Repository, reading: Reading, settings: RepoConfig) -> tuple[Failure, ...]:
-        """The failures of this attempt as they are stored now."""
+    async def keep(
+        self, run: Run, repo: Repository, reading: Reading, settings: RepoConfig, *, past: bool = False
+    ) -> tuple[Failure, ...]:
+        """The failures of this attempt as they are stored now.
+
+        `past`: nobody is told of it, so its recovery is no part of closing an issue.
+        """
 
         async def store(tx: AsyncConnection) -> tuple[Failure, ...]:
             await installations.save_repositories(tx, [repo])
             learnt = await history.learn(tx, run, reading.jobs, await _shown(tx, run, reading.failures))
-            await failures.mark_crossed(tx, [f for f in learnt.failures if policy.crosses(f, settings)])
+            crossed = [] if past else [f for f in learnt.failures if policy.crosses(f, settings)]
+            await failures.mark_crossed(tx, crossed)
             await judging.record(tx, repo, await failures.keyed(tx, run.repo_id, learnt.recovered))
             await judging.record(tx, repo, await failures.open_of_commit(tx, run.repo_id, run.commit))
             # As settled: a failure that arrives after its recovery is told to nobody.

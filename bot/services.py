@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.github.gateway import Gateway
+from bot.history_work import HistoryWork
 from bot.monitor import PipelineMonitor
 from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
@@ -23,4 +24,5 @@ class Services:
     ledger: Ledger
     requests: Requests
     handoffs: HandOffs
+    history: HistoryWork
     clock: Callable[[], float]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from bot.sweep import Sweep
 from storage import retention, rollups, schedules, words
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
@@ -21,12 +22,19 @@ class Upkeep:
     """Looks once a minute whether a task is due, and does it."""
 
     def __init__(
-        self, database: Database, *, clock: Callable[[], float], retention_days: int, excerpt_days: int
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], float],
+        retention_days: int,
+        excerpt_days: int,
+        sweep: Sweep | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._retention_days = retention_days
         self._excerpt_days = excerpt_days
+        self._sweep = sweep
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -41,6 +49,8 @@ class Upkeep:
         """Do what is due now."""
         now = int(self._clock())
         await self._database.write(lambda tx: words.wake(tx, now))
+        if self._sweep is not None:
+            await self._sweep.once()
         if await self._database.write(lambda tx: schedules.due(tx, "prune", now, DAILY)):
             gone = await retention.prune(
                 self._database, now, retention_days=self._retention_days, excerpt_days=self._excerpt_days

@@ -14,6 +14,29 @@ HAND_OFF = "handoff"
 AGENT = "agent"
 """Assign an issue to the coding agent, then look whether it starts; in a lane of its own, because it waits."""
 
+BACKFILL = "backfill"
+"""Read the history of a repository, a slice at a time, in a lane of its own."""
+LOOK_UP = "lookup"
+"""Ask GitHub what became of a run whose end nobody told; in the repository's lane, because it may report."""
+
+
+class Backfill(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `BACKFILL`. Times in epoch seconds."""
+
+    repo_id: int
+    since: int
+    until: int
+    limit: int
+    """Failed runs whose logs are read."""
+
+
+class LookUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `LOOK_UP`."""
+
+    repo_id: int
+    run_id: int
+    run_attempt: int
+
 
 class Follow(msgspec.Struct, frozen=True):
     """Arguments of `NOTIFY` and `REFRESH`."""

@@ -29,8 +29,8 @@ class AppHook:
         def older(element: dict[str, Any]) -> bool:
             return read(element, DeliveryShape).delivered_at < since
 
-        found = await self._transport.all(
-            "/app/hook/deliveries?per_page=100", key="deliveries", most=MOST_LISTED, enough=older
+        found = await self._transport.until(
+            "/app/hook/deliveries?per_page=100", {}, key="deliveries", most=MOST_LISTED, enough=older
         )
         return [read(each, DeliveryShape) for each in found]
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, asynccontextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urljoin
 
 import aiohttp
 import gidgethub
@@ -41,11 +42,27 @@ class Refused(Exception):
     """401: the credentials are not, or not any longer, accepted."""
 
 
+MOVED = frozenset({301, 307, 308})
+
+
 class _Api(GitHubAPI):
-    """gidgethub's client, except that a redirect never turns a write into a read."""
+    """gidgethub's client, except that a redirect never turns a write into a read.
+
+    A renamed repository answers 301 with its lasting address; GitHub asks to repeat the request there
+    (docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api, "Follow redirects").
+    """
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        status, answered, content = await self._send(method, url, headers, body)
+        target = urljoin(url, answered.get("location", ""))
+        if method != "GET" and status in MOVED and target != url:
+            return await self._send(method, target, headers, body)
+        return status, answered, content
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
         if not url.startswith(f"{self.base_url}/"):
             raise aiohttp.InvalidURL(url, "not an address of the API; the token is not sent there")
@@ -110,24 +127,18 @@ class Transport:
         """One object or array. Server errors are tried again briefly before the work is put back."""
         return await self._patiently(lambda auth: self._api.getitem(url, url_vars, accept=accept, **auth), "GET")
 
-    async def all(
-        self,
-        url: str,
-        /,
-        *,
-        key: str,
-        most: int,
-        enough: Callable[[dict[str, Any]], bool] = lambda _element: False,
-        **url_vars: str,
-    ) -> list[Any]:
-        """Every element over all pages, up to `most`. `key` is the list's name in a wrapped answer.
+    async def all(self, url: str, /, *, key: str, most: int, **url_vars: str) -> list[Any]:
+        """Every element over all pages, up to `most`. `key` is the list's name in a wrapped answer."""
+        return await self.until(url, url_vars, key=key, most=most, enough=lambda _element: False)
 
-        `enough` says of an element that neither it nor any after it is wanted.
-        """
+    async def until(
+        self, url: str, url_vars: Mapping[str, str], *, key: str, most: int, enough: Callable[[dict[str, Any]], bool]
+    ) -> list[Any]:
+        """The elements before the first of which `enough` says that neither it nor any after it is wanted."""
 
         async def collect(auth: Any) -> list[Any]:
             found: list[Any] = []
-            pages: AsyncGenerator[Any, None] = self._api.getiter(url, url_vars, iterable_key=key, **auth)
+            pages: AsyncGenerator[Any, None] = self._api.getiter(url, dict(url_vars), iterable_key=key, **auth)
             async with aclosing(pages):
                 async for element in pages:
                     if not isinstance(element, dict):

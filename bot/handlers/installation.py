@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gidgethub.sansio import Event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.backfill import DAY, FAILED_RUNS
 from bot.events import (
     InstallationEvent,
     InstallationRepositoriesEvent,
@@ -15,6 +16,7 @@ from bot.events import (
     epoch,
     parse,
 )
+from bot.history_work import INSTALLED_DAYS, order_backfill
 from bot.services import Services
 from storage import installations
 from storage.model import Installation, Repository
@@ -24,10 +26,17 @@ async def known(event: Event, services: Services) -> None:
     """created, unsuspend, new_permissions_accepted: the installation works."""
     parsed = parse(event.data, InstallationEvent)
 
+    number = parsed.installation.id
+
     async def save(tx: AsyncConnection) -> None:
+        before = await installations.installation(tx, number)
         await installations.save_installation(tx, _installation(parsed.installation))
         await installations.save_repositories(tx, _repositories(parsed.installation, parsed.repositories or ()))
-        await installations.suspend(tx, parsed.installation.id, None)
+        await installations.suspend(tx, number, None)
+        if parsed.action != "new_permissions_accepted":
+            # Before the installation, and while it was suspended, GitHub told us nothing.
+            since = before.suspended_at if before else None
+            await _look_back(tx, await installations.repositories_of(tx, number), services, since)
 
     await services.database.write(save)
 
@@ -62,10 +71,21 @@ async def repositories_changed(event: Event, services: Services) -> None:
     async def save(tx: AsyncConnection) -> None:
         await installations.save_installation(tx, _installation(parsed.installation))
         await installations.save_repositories(tx, _repositories(parsed.installation, parsed.repositories_added))
+        await _look_back(tx, _repositories(parsed.installation, parsed.repositories_added), services)
         gone = [repository.id for repository in parsed.repositories_removed]
         await installations.remove_repositories(tx, gone, int(services.clock()))
 
     await services.database.write(save)
+
+
+async def _look_back(
+    tx: AsyncConnection, found: Sequence[Repository], services: Services, since: int | None = None
+) -> None:
+    """Have the days read of which no delivery told."""
+    now = int(services.clock())
+    since = max(since or 0, now - INSTALLED_DAYS * DAY)
+    for repo in found:
+        await order_backfill(tx, repo, since=since, until=now, limit=FAILED_RUNS, now=now)
 
 
 def _installation(shape: InstallationShape) -> Installation:
