@@ -22,8 +22,8 @@ from storage.model import Failure, JobResult, Run
 log = structlog.get_logger(__name__)
 
 FAILED_JOB = frozenset({"failure", "timed_out", "startup_failure"})
-LATE_LOG_SECONDS = 120
-"""For about this long after a job's end its log may not be readable yet."""
+LATE_LOG = ((10, 5.0), (30, 15.0), (70, 30.0))
+"""A log may not be readable right after the job's end: up to which age (seconds) to look again, and in how many."""
 SUSPECTS = 6
 """Cancelled jobs whose annotations are looked at; the longest-running are the likely time-outs."""
 READ_ALL = 32
@@ -128,17 +128,19 @@ class RunReader:
             async with github.log(run.repository, job.id) as pieces:
                 return await self._logs.classify(pieces, facts)
         except NoLog as error:
-            if error.why is Absent.MISSING and self._may_come(job):
-                raise Retry(f"the log of job {job.id} is not there yet", after=10) from error
+            wait = self._may_come_in(job) if error.why is Absent.MISSING else None
+            if wait is not None:
+                raise Retry(f"the log of job {job.id} is not there yet", after=wait, counts=False) from error
             verdict = without_log(facts)
             gone = "The log had expired." if error.why is Absent.EXPIRED else "The job left no log."
             return replace(verdict, reasons=(*verdict.reasons, gone))
 
-    def _may_come(self, job: Job) -> bool:
-        """A log appears up to two minutes after the job's end, unless the job never ran or was cancelled."""
+    def _may_come_in(self, job: Job) -> float | None:
+        """Seconds after which to look again; None once the log is late, or for a job that never ran or was cancelled."""
         if job.conclusion not in FAILED_JOB or not job.steps or job.completed_at is None:
-            return False
-        return self._clock() - job.completed_at.timestamp() < LATE_LOG_SECONDS
+            return None
+        age = self._clock() - job.completed_at.timestamp()
+        return next((wait for younger, wait in LATE_LOG if age < younger), None)
 
     async def _annotations(self, run: Run, job: Job, github: GitHub) -> tuple[Annotation, ...]:
         try:

@@ -41,6 +41,11 @@ async def open_log(session: aiohttp.ClientSession, url: str, headers: dict[str, 
     A refusal of the API itself (401, 403, 429, 5xx) is returned as it is, for the caller to judge.
     """
     answer = await session.get(url, headers=headers, allow_redirects=False, timeout=TIMEOUT)
+    moved = urljoin(url, answer.headers.get("Location", ""))
+    if answer.status in {301, 308} and urlsplit(moved)[:2] == urlsplit(url)[:2] and moved != url:
+        # The repository was renamed: the API itself answers at another address. A log's address comes with 302.
+        answer.release()
+        answer = await session.get(moved, headers=headers, allow_redirects=False, timeout=TIMEOUT)
     if answer.status not in {301, 302, 303, 307, 308}:
         return await _checked(answer)
     location = answer.headers.get("Location", "")
