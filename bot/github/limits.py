@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.errors import Retry
 
 BURST = 10
+HOUR = 3600.0
+WRITES_AN_HOUR = 500
+CIRCUIT_FAILURES = 5
+CIRCUIT_SECONDS = 5.0
+CIRCUIT_LONGEST = 300.0
 LONGEST_WAIT = 30.0
 """Seconds a write waits for its turn in place; beyond that the work goes back to the queue."""
 FALLBACK_WAIT = 60.0
@@ -39,12 +45,35 @@ class Limits:
         self._sleep = sleep
         self._closed_until = 0.0
         self._next_free = 0.0
+        self._hourly = int(WRITES_AN_HOUR * max(1.0, writes_per_minute / 80))
+        self._written: deque[float] = deque()
+        self._failures = 0
+        self._why = ""
 
     def check(self) -> None:
-        """Raise Retry, at no cost to the work's attempts, while GitHub asked to be left alone."""
+        """Raise Retry, at no cost to the work's attempts, while GitHub asked to be left alone, or does not answer."""
         left = self._closed_until - self._monotonic()
         if left > 0:
-            raise Retry("GitHub's rate limit is used up", after=left, counts=False)
+            raise Retry(self._why, after=left, counts=False)
+
+    def worked(self) -> None:
+        """GitHub answered: whatever was broken is not any more."""
+        self._failures = 0
+
+    def failed(self) -> None:
+        """A server error or no answer. After five in a row nothing is asked for a while, longer each time.
+
+        So an installation whose calls all run into the time limit does not hold the workers that others need.
+        """
+        self._failures += 1
+        if self._failures >= CIRCUIT_FAILURES:
+            wait = min(CIRCUIT_LONGEST, CIRCUIT_SECONDS * 2.0 ** (self._failures - CIRCUIT_FAILURES))
+            self._close(wait, "GitHub does not answer this installation")
+
+    def _close(self, seconds: float, why: str) -> None:
+        until = self._monotonic() + seconds
+        if until > self._closed_until:
+            self._closed_until, self._why = until, why
 
     async def turn_to_write(self) -> None:
         """Wait for the next place in the line of content writes."""
@@ -52,9 +81,17 @@ class Limits:
         slot = max(self._next_free, now - (BURST - 1) * self._interval)
         if slot - now > LONGEST_WAIT:
             raise Retry("too many writes to GitHub are waiting", after=slot - now, counts=False)
+        self._within_the_hour(now)
         self._next_free = slot + self._interval
         if slot > now:
             await self._sleep(slot - now)
+
+    def _within_the_hour(self, now: float) -> None:
+        while self._written and self._written[0] <= now - HOUR:
+            self._written.popleft()
+        if len(self._written) >= self._hourly:
+            raise Retry("as many writes as GitHub allows an hour", after=self._written[0] + HOUR - now, counts=False)
+        self._written.append(now)
 
     def limited(self, status: int, headers: Mapping[str, str], message: str) -> float | None:
         """Seconds to wait where this refusal is a rate limit, primary or secondary; None where it is not."""
@@ -67,7 +104,7 @@ class Limits:
             reset = _seconds(headers.get("x-ratelimit-reset"))
             wait = None if reset is None else max(1.0, reset - self._wall() + 1)
         wait = FALLBACK_WAIT if wait is None else wait
-        self._closed_until = max(self._closed_until, self._monotonic() + wait)
+        self._close(wait, "GitHub's rate limit is used up")
         return wait
 
 

@@ -219,8 +219,10 @@ class Transport:
             raise self._translate(error) from error
         except UNREADABLE as error:
             self._on_call(method, "none")
+            self._limits.failed()
             raise Retry(f"GitHub could not be reached: {type(error).__name__} {error}"[:300]) from error
         self._on_call(method, "2xx")
+        self._limits.worked()
         return result
 
     def _translate(self, error: gidgethub.HTTPException) -> Exception:
@@ -230,6 +232,7 @@ class Transport:
         if wait is not None:
             return Retry(f"GitHub's rate limit: {message}", after=wait, counts=False)
         if status >= 500:
+            self._limits.failed()
             return Retry(f"GitHub answered {status}: {message}")
         if status < 400:
             return Retry(f"GitHub redirected a write ({status}); the repository may have been renamed")

@@ -137,3 +137,40 @@ def test_a_shorter_limit_does_not_open_the_door_earlier() -> None:
     clock.now += 30
     with pytest.raises(Retry):
         under.check()
+
+
+def test_five_failures_in_a_row_open_the_circuit_and_an_answer_closes_it() -> None:
+    now = [0.0]
+    limits = Limits(80, monotonic=lambda: now[0])
+    for _ in range(4):
+        limits.failed()
+    limits.check()
+    limits.failed()
+    with pytest.raises(Retry) as held:
+        limits.check()
+    assert held.value.counts is False
+    assert held.value.after == 5.0
+    now[0] = 5.1
+    limits.check()
+    limits.failed()
+    with pytest.raises(Retry) as longer:
+        limits.check()
+    assert longer.value.after == pytest.approx(10.0)
+    now[0] = 20.0
+    limits.worked()
+    limits.failed()
+    limits.check()
+
+
+async def test_no_more_than_five_hundred_writes_an_hour() -> None:
+    now = [0.0]
+    limits = Limits(80, monotonic=lambda: now[0])
+    for _ in range(500):
+        now[0] += 1.0
+        await limits.turn_to_write()
+    now[0] += 1.0
+    with pytest.raises(Retry) as held:
+        await limits.turn_to_write()
+    assert held.value.after == pytest.approx(3600.0 - 500.0)
+    now[0] += 3200.0
+    await limits.turn_to_write()
