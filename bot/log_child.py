@@ -1,9 +1,11 @@
 """The child process that reads logs: frames in on stdin, verdicts out on stdout. It never opens the database.
 
 A frame is one letter, a log's number and a length (both four bytes, big-endian), and that many bytes. `F` begins a
-log with the job's facts (MessagePack), `D` carries bytes of it, `E` ends it, `A` forgets it. Logs may be interleaved,
-so that one that arrives slowly holds up no other. The answer to `E` is a frame of the same form: `C` with the
-Classification, or `X` with a traceback. End of input ends the process, so it never outlives its parent.
+log with the job's facts (MessagePack), `D` carries bytes of it, `E` asks for the verdict, `A` forgets it. Logs may be
+interleaved, so that one that arrives slowly holds up no other. `E` brings the facts as they are known by then and the
+lines of the last green log, and may come again with better ones; the answer is a frame of the same form: `C` with the
+Classification, or `X` with a traceback. `G` begins a green log; its `E` is answered by `L` with its lines. End of input
+ends the process, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -15,26 +17,65 @@ import struct
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import BinaryIO
 
 import msgspec
 
 from classifiers.classify import conclude
+from classifiers.green import GreenLines, unpacked
 from classifiers.model import JobFacts
-from classifiers.rules import RuleSet, builtin_rules
-from classifiers.scanner import Scanner
+from classifiers.rules import builtin_rules
+from classifiers.scanner import Scan, Scanner
 
 HEADER = struct.Struct(">cII")
 
 
-@dataclass(slots=True)
-class _Log:
-    """A log that is being read."""
+class _Red:
+    """A failed job's log; what was kept of it stays for a second verdict with better facts."""
 
-    facts: JobFacts
-    scanner: Scanner
-    failed: str = ""
+    def __init__(self, body: bytes) -> None:
+        facts = msgspec.msgpack.decode(body, type=JobFacts)
+        self._scanner = Scanner(builtin_rules(), facts, clock=time.perf_counter)
+        self._scan: Scan | None = None
+
+    def feed(self, piece: bytes) -> None:
+        self._scanner.feed(piece)
+
+    def answer(self, body: bytes) -> tuple[bytes, bytes]:
+        facts, green = msgspec.msgpack.decode(body, type=tuple[JobFacts, bytes])
+        if green:
+            marks, cut = unpacked(green)
+            facts = replace(facts, green=marks, green_cut=cut)
+        if self._scan is None:
+            self._scan = self._scanner.result()
+        return b"C", msgspec.msgpack.encode(conclude(self._scan, facts, builtin_rules()))
+
+
+class _Green:
+    """A green log, of which only the lines are wanted."""
+
+    def __init__(self) -> None:
+        self._lines = GreenLines()
+
+    def feed(self, piece: bytes) -> None:
+        self._lines.feed(piece)
+
+    def answer(self, _body: bytes) -> tuple[bytes, bytes]:
+        return b"L", self._lines.packed()
+
+
+class _Failed:
+    """A log that could not be read; the text is the traceback."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def feed(self, piece: bytes) -> None:
+        """Nothing more is read of it."""
+
+    def answer(self, _body: bytes) -> tuple[bytes, bytes]:
+        return b"X", self._text.encode("utf-8", "replace")
 
 
 def main() -> None:
@@ -48,39 +89,36 @@ def main() -> None:
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Read logs from `source` and write a verdict for each to `sink`."""
-    rules = builtin_rules()
-    logs: dict[int, _Log] = {}
+    logs: dict[int, _Red | _Green | _Failed] = {}
     while frame := _frame(source):
         kind, number, body = frame
         if kind == b"F":
-            facts = msgspec.msgpack.decode(body, type=JobFacts)
-            logs[number] = _Log(facts, Scanner(rules, facts, clock=time.perf_counter))
+            logs[number] = _Red(body)
+        elif kind == b"G":
+            logs[number] = _Green()
         elif kind == b"A":
             logs.pop(number, None)
         elif kind == b"D":
-            _feed(logs[number], body)
+            logs[number] = _fed(logs[number], body)
         elif kind == b"E":
-            answer, text = _verdict(logs.pop(number), rules)
+            answer, text = _answer(logs[number], body)
             sink.write(HEADER.pack(answer, number, len(text)) + text)
             sink.flush()
 
 
-def _feed(log: _Log, piece: bytes) -> None:
-    if log.failed:
-        return
+def _fed(log: _Red | _Green | _Failed, piece: bytes) -> _Red | _Green | _Failed:
     try:
-        log.scanner.feed(piece)
+        log.feed(piece)
     except Exception:  # noqa: BLE001  # whatever a log does to us is told to the parent, and fatal to it alone
-        log.failed = traceback.format_exc()
+        return _Failed(traceback.format_exc())
+    return log
 
 
-def _verdict(log: _Log, rules: RuleSet) -> tuple[bytes, bytes]:
-    if not log.failed:
-        try:
-            return b"C", msgspec.msgpack.encode(conclude(log.scanner.result(), log.facts, rules))
-        except Exception:  # noqa: BLE001  # as above
-            log.failed = traceback.format_exc()
-    return b"X", log.failed.encode("utf-8", "replace")
+def _answer(log: _Red | _Green | _Failed, body: bytes) -> tuple[bytes, bytes]:
+    try:
+        return log.answer(body)
+    except Exception:  # noqa: BLE001  # as above
+        return b"X", traceback.format_exc().encode("utf-8", "replace")
 
 
 def _frame(source: BinaryIO) -> tuple[bytes, int, bytes] | None:

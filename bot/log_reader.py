@@ -8,6 +8,7 @@ import itertools
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -15,6 +16,7 @@ from bot.errors import Retry
 from bot.log_child import HEADER
 from classifiers.model import Classification, JobFacts
 
+ENDED = "the classifier's process ended while it read a log"
 ANSWER_SECONDS = 120.0
 """A verdict that takes longer than this after the last byte is not coming."""
 
@@ -32,14 +34,32 @@ class LogReader:
 
     async def classify(self, log: AsyncIterator[bytes], facts: JobFacts) -> Classification:
         """The verdict on a log as it streams in; memory stays bounded whatever its size."""
+        async with self.opened(facts) as opened:
+            await opened.feed(log)
+            return await opened.verdict(facts)
+
+    @asynccontextmanager
+    async def opened(self, facts: JobFacts) -> AsyncIterator[OpenLog]:
+        """A log to be fed once and judged as often as more is learnt of its job."""
         child = await self._ready()
+        number = child.new_number()
         try:
-            return await child.classify(log, facts)
-        except ConnectionError as error:
-            raise Retry("the classifier's process ended while it read a log") from error
-        except TimeoutError as error:
-            child.kill()
-            raise Retry(f"the classifier gave no answer within {ANSWER_SECONDS:.0f} s") from error
+            await child.send(b"F", number, msgspec.msgpack.encode(facts))
+            yield OpenLog(child, number)
+        finally:
+            child.forget(number)
+
+    async def green_lines(self, log: AsyncIterator[bytes]) -> bytes:
+        """The lines of a green log, packed as `verdict` takes them: eight bytes each, at most 50,000."""
+        child = await self._ready()
+        number = child.new_number()
+        try:
+            await child.send(b"G", number)
+            async for piece in log:
+                await child.send(b"D", number, piece)
+            return await child.answer(number)
+        finally:
+            child.forget(number)
 
     async def _ready(self) -> _Child:
         async with self._starting:
@@ -53,6 +73,24 @@ class LogReader:
             await self._child.close()
 
 
+class OpenLog:
+    """A log in the child; it is forgotten with the context that it was opened in."""
+
+    def __init__(self, child: _Child, number: int) -> None:
+        self._child = child
+        self._number = number
+
+    async def feed(self, log: AsyncIterator[bytes]) -> None:
+        """The log's bytes, cut anywhere."""
+        async for piece in log:
+            await self._child.send(b"D", self._number, piece)
+
+    async def verdict(self, facts: JobFacts, green: bytes = b"") -> Classification:
+        """The verdict by what is known now; annotations and green lines may differ from one call to the next."""
+        answer = await self._child.answer(self._number, msgspec.msgpack.encode((facts, green)))
+        return msgspec.msgpack.decode(answer, type=Classification)
+
+
 class _Child:
     """A running child process and the logs whose verdicts it owes."""
 
@@ -61,7 +99,7 @@ class _Child:
         self._stdin = stdin
         self._stdout = stdout
         self._numbers = itertools.count(1)
-        self._owed: dict[int, asyncio.Future[Classification]] = {}
+        self._owed: dict[int, asyncio.Future[bytes]] = {}
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
@@ -77,31 +115,36 @@ class _Child:
     def alive(self) -> bool:
         return not self._listening.done()
 
-    async def classify(self, log: AsyncIterator[bytes], facts: JobFacts) -> Classification:
-        number = next(self._numbers) % 2**32
-        verdict: asyncio.Future[Classification] = asyncio.get_running_loop().create_future()
-        self._owed[number] = verdict
-        try:
-            await self._send(b"F", number, msgspec.msgpack.encode(facts))
-            async for piece in log:
-                await self._send(b"D", number, piece)
-            await self._send(b"E", number)
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await verdict
-        except BaseException:
-            if self.alive:
-                self._stdin.write(HEADER.pack(b"A", number, 0))
-            if not verdict.cancel():
-                verdict.exception()  # seen: asyncio complains of an error nobody looked at
-            raise
-        finally:
-            self._owed.pop(number, None)
+    def new_number(self) -> int:
+        return next(self._numbers) % 2**32
 
-    async def _send(self, kind: bytes, number: int, body: bytes = b"") -> None:
-        if not self.alive:
-            raise ConnectionResetError("the classifier's process ended")
-        self._stdin.write(HEADER.pack(kind, number, len(body)) + body)
-        await self._stdin.drain()
+    async def send(self, kind: bytes, number: int, body: bytes = b"") -> None:
+        try:
+            if not self.alive:
+                raise ConnectionResetError
+            self._stdin.write(HEADER.pack(kind, number, len(body)) + body)
+            await self._stdin.drain()
+        except ConnectionError as error:
+            raise Retry(ENDED) from error
+
+    async def answer(self, number: int, body: bytes = b"") -> bytes:
+        owed: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._owed[number] = owed
+        try:
+            await self.send(b"E", number, body)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await owed
+        except TimeoutError as error:
+            self.kill()
+            raise Retry(f"the classifier gave no answer within {ANSWER_SECONDS:.0f} s") from error
+        finally:
+            del self._owed[number]
+            if not owed.cancel():
+                owed.exception()  # seen: asyncio complains of an error nobody looked at
+
+    def forget(self, number: int) -> None:
+        if self.alive:
+            self._stdin.write(HEADER.pack(b"A", number, 0))
 
     async def _listen(self) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -110,14 +153,14 @@ class _Child:
                 self._deliver(kind, number, await self._stdout.readexactly(length))
         for verdict in self._owed.values():
             if not verdict.done():
-                verdict.set_exception(ConnectionResetError("the classifier's process ended"))
+                verdict.set_exception(Retry(ENDED))
 
     def _deliver(self, kind: bytes, number: int, body: bytes) -> None:
         verdict = self._owed.get(number)
         if verdict is None or verdict.done():
             return
-        if kind == b"C":
-            verdict.set_result(msgspec.msgpack.decode(body, type=Classification))
+        if kind in (b"C", b"L"):
+            verdict.set_result(body)
         else:
             verdict.set_exception(LogReaderBroken(body.decode("utf-8", "replace")))
 

@@ -73,7 +73,7 @@ class PipelineMonitor:
         elif run.conclusion in policy.READ_JOBS:
             github = await self._gateway.client(run.installation_id)
             settings = (await self._configs.of(repo, github)).settings
-            reading = await self._runs_reader.read(run, github, settings.own_rules)
+            reading = await self._runs_reader.read(run, github, settings.own_rules, self._last_green)
             await self._follow(run, repo, reading, github, settings, stale=stale)
         else:
             await self.seen(run, repo)
@@ -130,8 +130,13 @@ class PipelineMonitor:
         for run in on_commit:
             if run.conclusion in policy.FAILED and run.event != "check_suite":
                 settings = (await self._configs.of(repo, github)).settings
-                await self._store(run, repo, await self._runs_reader.read(run, github, settings.own_rules), settings)
+                reading = await self._runs_reader.read(run, github, settings.own_rules, self._last_green)
+                await self._store(run, repo, reading, settings)
         await self.refresh(commit, repo, force=True)
+
+    async def _last_green(self, run: Run) -> Run | None:
+        async with self._database.read() as conn:
+            return await runs.last_green(conn, run)
 
     async def _green(self, run: Run, repo: Repository, *, stale: bool) -> None:
         """Costs no call unless something was red on that commit or branch."""

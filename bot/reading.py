@@ -13,7 +13,8 @@ from bot.errors import Forbidden, NotFound, Retry
 from bot.github.client import GitHub
 from bot.github.joblog import Absent, NoLog
 from bot.github.shapes import Job
-from bot.log_reader import LogReader
+from bot.green_logs import GreenLogs, LastGreen, Look, nowhere
+from bot.log_reader import LogReader, OpenLog
 from classifiers.classify import without_log
 from classifiers.model import Annotation, Category, Classification, JobFacts, OwnRule
 from classifiers.redaction import redact
@@ -60,9 +61,15 @@ class RunReader:
     def __init__(self, logs: LogReader, *, clock: Callable[[], float]) -> None:
         self._logs = logs
         self._clock = clock
+        self._green = GreenLogs(logs)
 
-    async def read(self, run: Run, github: GitHub, own_rules: tuple[OwnRule, ...] = ()) -> Reading:
-        """Jobs and failures of a run that ended badly. Costs one call, and one or two a failed job."""
+    async def read(
+        self, run: Run, github: GitHub, own_rules: tuple[OwnRule, ...] = (), last_green: LastGreen = nowhere
+    ) -> Reading:
+        """Jobs and failures of a run that ended badly. Costs one call, and one or two a failed job.
+
+        `last_green` knows the run that a job with a weak verdict is compared with, for a few calls more.
+        """
         try:
             jobs = await github.jobs(run.repository, run.run_id, run.run_attempt)
         except NotFound:
@@ -72,7 +79,8 @@ class RunReader:
         suspects += await self._timed_out(run, jobs, github)
         if not suspects:
             return Reading(results, self._without_jobs(run, jobs))
-        facts = _RunWide(run, _every_job_failed(jobs, suspects), own_rules)
+        look = self._green.look(run, github, last_green)
+        facts = _RunWide(run, _every_job_failed(jobs, suspects), own_rules, look)
         return Reading(results, tuple(await self._failures(facts, suspects, github)))
 
     async def _timed_out(self, run: Run, jobs: Sequence[Job], github: GitHub) -> list[_Suspect]:
@@ -113,30 +121,36 @@ class RunReader:
     async def _failure(self, facts: _RunWide, suspect: _Suspect, github: GitHub) -> Failure:
         job, run = suspect.job, facts.run
         known = facts.of(job, suspect.annotations or ())
-        verdict = await self._verdict(run, job, known, github)
-        if suspect.annotations is None and _needs_annotations(verdict):
-            annotations = await self._annotations(run, job, github)
-            if annotations:
-                verdict = await self._verdict(run, job, replace(known, annotations=annotations), github)
+        async with self._logs.opened(known) as opened:
+            judge = await self._read(run, job, opened, github)
+            verdict = await judge.verdict(known)
+            if suspect.annotations is None and _is_weak(verdict):
+                annotations = await self._annotations(run, job, github)
+                if annotations:
+                    known = replace(known, annotations=annotations)
+                    verdict = await judge.verdict(known)
+            if judge is opened and _is_weak(verdict):
+                green = await facts.look.lines(job.name)
+                if green:
+                    verdict = await judge.verdict(known, green)
         at = int(job.completed_at.timestamp()) if job.completed_at else run.completed_at
         return as_failure(run, verdict, job_id=job.id, job=job.name, url=job.url, at=at)
 
-    async def _verdict(self, run: Run, job: Job, facts: JobFacts, github: GitHub) -> Classification:
+    async def _read(self, run: Run, job: Job, opened: OpenLog, github: GitHub) -> OpenLog | _NoLog:
         if not job.steps and not job.started_at:
-            return without_log(facts)
+            return _NoLog()
         try:
             async with github.log(run.repository, job.id) as pieces:
-                return await self._logs.classify(pieces, facts)
+                await opened.feed(pieces)
         except NoLog as error:
             wait = self._may_come_in(job) if error.why is Absent.MISSING else None
             if wait is not None:
                 raise Retry(f"the log of job {job.id} is not there yet", after=wait, counts=False) from error
-            verdict = without_log(facts)
-            gone = "The log had expired." if error.why is Absent.EXPIRED else "The job left no log."
-            return replace(verdict, reasons=(*verdict.reasons, gone))
+            return _NoLog("The log had expired." if error.why is Absent.EXPIRED else "The job left no log.")
+        return opened
 
     def _may_come_in(self, job: Job) -> float | None:
-        """Seconds after which to look again; None once the log is late, or for a job that never ran or was cancelled."""
+        """Seconds after which to look again; None once it is late, or for a job that never ran or was cancelled."""
         if job.conclusion not in FAILED_JOB or not job.steps or job.completed_at is None:
             return None
         age = self._clock() - job.completed_at.timestamp()
@@ -151,12 +165,24 @@ class RunReader:
 
 
 @dataclass(frozen=True, slots=True)
+class _NoLog:
+    """Judges a job that has no log; `reason` says why it has none."""
+
+    reason: str = ""
+
+    async def verdict(self, facts: JobFacts, _green: bytes = b"") -> Classification:
+        verdict = without_log(facts)
+        return replace(verdict, reasons=(*verdict.reasons, self.reason)) if self.reason else verdict
+
+
+@dataclass(frozen=True, slots=True)
 class _RunWide:
     """What every job of the run shares."""
 
     run: Run
     blocks: bool
     own_rules: tuple[OwnRule, ...]
+    look: Look
 
     def of(self, job: Job, annotations: tuple[Annotation, ...]) -> JobFacts:
         return JobFacts(
@@ -172,8 +198,8 @@ class _RunWide:
         )
 
 
-def _needs_annotations(verdict: Classification) -> bool:
-    """Whether the log left open what an annotation may tell."""
+def _is_weak(verdict: Classification) -> bool:
+    """Whether the log left open what an annotation or the last green log may tell."""
     return verdict.generic or verdict.category is Category.UNKNOWN or verdict.confidence < WEAK
 
 

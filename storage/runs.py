@@ -68,6 +68,25 @@ async def runs_of_commit(conn: AsyncConnection, repo_id: int, commit: str) -> li
     return build(Run, await conn.execute(query.order_by(_runs.run_id)))
 
 
+async def last_green(conn: AsyncConnection, run: Run) -> Run | None:
+    """The newest successful run of the same workflow: of its branch if there is one, else of the default branch."""
+    same = (
+        _runs.repo_id == run.repo_id,
+        _runs.workflow_id == run.workflow_id,
+        _runs.conclusion == "success",
+        _runs.latest == YES,
+        _runs.fork == NO,
+    )
+    of_branch = () if run.fork else (_runs.branch == run.branch,)
+    of_default = _runs.branch.in_(select(repositories.c.default_branch).where(repositories.c.id == run.repo_id))
+    for branch in (*of_branch, of_default):
+        query = runs_query().where(*same, branch).order_by(_runs.run_id.desc()).limit(1)
+        found = next(iter(build(Run, await conn.execute(query))), None)
+        if found is not None:
+            return found
+    return None
+
+
 async def latest_run_of_each_workflow(conn: AsyncConnection, repo_id: int, branch: str) -> list[Run]:
     """For every workflow of the branch its newest run that counts (forks do not), by workflow name."""
     newest = (
