@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,7 @@ from bot.time_range import LONGEST
 from bot.views import Dashboard, Flaky, RepositoryHealth, Running, Status
 from classifiers.model import Severity
 from storage import dashboards, live, recurring
-from storage.dashboards import Failed, Halves
+from storage.dashboards import Halves
 from storage.live import Flip
 from storage.model import Health, Pattern, Repository, Run
 from storage.scopes import Scope, everything, of_repository
@@ -95,8 +95,8 @@ class PipelineDashboard:
         """Everything on one page."""
         conn, scope, window = self._conn, asked.scope, asked.window
         by_repo = await dashboards.halves(conn, scope, window)
-        failed = await dashboards.failed(conn, scope, window)
-        names = await dashboards.names(conn, {*by_repo, *(one.repo_id for one in failed)})
+        failed = await dashboards.failures(conn, scope, window)
+        names = await dashboards.names(conn, {*by_repo, *failed.by_repository})
         total = _sum(by_repo.values())
         alerts = alerts_of(total, await self._red(asked), await self._spread(asked), asked.repository)
         costs = await recurring.costs(conn, scope, window, limit=20)
@@ -108,9 +108,9 @@ class PipelineDashboard:
             health=dashboards.health_of(total.whole, asked.time_range, asked.repository),
             running=tuple(await self._running(scope, window.now)),
             recent_failures=tuple(await live.recent_failures(conn, scope, since=window.since, limit=RECENT)),
-            by_category=_split(failed, lambda one: one.category),
-            by_severity=_by_rank(_split(failed, lambda one: one.severity)),
-            by_repository=_split(failed, lambda one: names[one.repo_id]),
+            by_category=failed.by_category,
+            by_severity=_by_rank(failed.by_severity),
+            by_repository=_by_name(failed.by_repository, names),
             corrected=await dashboards.corrected(conn, scope, window),
             direction=total.direction,
             step=window.step,
@@ -163,12 +163,12 @@ def _sum(found: Iterable[Halves]) -> Halves:
     return sum(found, Halves())
 
 
-def _split(failed: Iterable[Failed], name: Callable[[Failed], str]) -> dict[str, int]:
-    """Failures by what `name` says of them, the most frequent first."""
-    counts: Counter[str] = Counter()
-    for one in failed:
-        counts[name(one)] += one.count
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _by_name(counts: Mapping[int, int], names: Mapping[int, str]) -> dict[str, int]:
+    """A repository that was deleted and made anew is two by its ids and one by its name."""
+    found: dict[str, int] = defaultdict(int)
+    for repo_id, count in counts.items():
+        found[names[repo_id]] += count
+    return dict(found)
 
 
 def _by_rank(counts: dict[str, int]) -> dict[str, int]:

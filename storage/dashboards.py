@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import and_, case, func, literal, select, union_all
 
@@ -12,13 +12,15 @@ from storage.merging import COUNTED
 from storage.model import Health
 from storage.scopes import Scope, everything
 from storage.tables import YES, corrections, failure_daily, pipeline_failures, pipeline_runs, repositories, run_daily
-from storage.windows import DAY, Piece, Window, from_rollups, pieces
+from storage.windows import DAY, FEW_DAYS, Piece, Window, from_rollups, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+K = TypeVar("K", str, int)
 
 _runs = pipeline_runs.c
 _failures = pipeline_failures.c
@@ -101,13 +103,12 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """How many failures of one kind a repository had."""
+class Failures:
+    """How many failures there were, by their kind and by repository id."""
 
-    repo_id: int
-    category: str
-    severity: str
-    count: int
+    by_category: dict[str, int]
+    by_severity: dict[str, int]
+    by_repository: dict[int, int]
 
 
 async def health(
@@ -202,26 +203,30 @@ def buckets_of(window: Window, counts: Mapping[int, tuple[int, int]]) -> list[Bu
     return [Bucket(at * window.step, *counts.get(at, (0, 0))) for at in range(first, last + 1)]
 
 
-async def failed(conn: AsyncConnection, scope: Scope, window: Window) -> list[Failed]:
-    """Failures by repository, category and severity."""
-    rest = [_failures.detected_at >= window.since]
-    if window.until is not None:
-        rest.append(_failures.detected_at < window.until)
-    kind = (_failures.repo_id, _failures.category, _failures.severity)
-    parts: list[Select[Any]] = []
-    if from_rollups(scope, window) and window.until is None:
+async def failures(conn: AsyncConnection, scope: Scope, window: Window) -> Failures:
+    """Failures of the window up to now, by category, severity and repository."""
+    found = Failures(defaultdict(int), defaultdict(int), defaultdict(int))
+    end: tuple[ColumnElement[bool], ...] = ()
+    if scope.repo_ids is None and window.seconds > FEW_DAYS:
         first = -(-window.since // DAY)
-        rest.append(_failures.detected_at < first * DAY)
-        days = failure_daily.c
-        by_day = select(days.repo_id, days.category, days.severity, func.sum(days.count).label("count"))
-        parts.append(
-            by_day.where(scope.within(days), days.day >= first).group_by(days.repo_id, days.category, days.severity)
+        end = (_failures.detected_at < first * DAY,)
+        kinds, repos = failure_daily.c, run_daily.c
+        by_kind = select(kinds.category, kinds.severity, func.sum(kinds.count)).where(
+            scope.within(kinds), kinds.day >= first
         )
-    parts.append(select(*kind, func.count().label("count")).where(scope.within(_failures), *rest).group_by(*kind))
-    counts: dict[tuple[int, str, str], int] = defaultdict(int)
-    for repo_id, category, severity, count in await conn.execute(union_all(*parts)):
-        counts[(repo_id, category, severity)] += int(count)
-    return [Failed(*key, count) for key, count in sorted(counts.items()) if count > 0]
+        for category, severity, count in await conn.execute(by_kind.group_by(kinds.category, kinds.severity)):
+            found.by_category[category] += int(count)
+            found.by_severity[severity] += int(count)
+        by_repo = select(repos.repo_id, func.sum(repos.failures)).where(scope.within(repos), repos.day >= first)
+        for repo_id, count in await conn.execute(by_repo.group_by(repos.repo_id)):
+            found.by_repository[repo_id] += int(count)
+    kind = (_failures.repo_id, _failures.category, _failures.severity)
+    direct = select(*kind, func.count()).where(scope.within(_failures), _failures.detected_at >= window.since, *end)
+    for repo_id, category, severity, count in await conn.execute(direct.group_by(*kind)):
+        found.by_category[category] += count
+        found.by_severity[severity] += count
+        found.by_repository[repo_id] += count
+    return Failures(*(_largest_first(each) for each in (found.by_category, found.by_severity, found.by_repository)))
 
 
 async def corrected(conn: AsyncConnection, scope: Scope, window: Window) -> int:
@@ -247,6 +252,10 @@ async def names(conn: AsyncConnection, repo_ids: Collection[int]) -> dict[int, s
         query = select(_runs.repository).where(_runs.repo_id == repo_id).order_by(_runs.run_id.desc()).limit(1)
         found[repo_id] = (await conn.execute(query)).scalar() or ""
     return found
+
+
+def _largest_first(counts: dict[K, int]) -> dict[K, int]:
+    return dict(sorted(((key, n) for key, n in counts.items() if n > 0), key=lambda item: (-item[1], str(item[0]))))
 
 
 def _both_halves(scope: Scope, window: Window) -> Select[Any]:

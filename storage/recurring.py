@@ -89,7 +89,7 @@ async def costs(conn: AsyncConnection, scope: Scope, window: Window, *, limit: i
     """The patterns that took most runner time within the window up to now, the dearest first."""
     parts: list[Select[Any]] = []
     end: tuple[ColumnElement[bool], ...] = ()
-    if window.seconds > FEW_DAYS:
+    if scope.repo_ids is None and window.seconds > FEW_DAYS:
         first = -(-window.since // DAY)
         end = (_failures.detected_at < first * DAY,)
         days = pattern_daily.c

@@ -129,7 +129,7 @@ async def reconcile_recent(database: Database, now: int) -> int:
 async def _contributions(
     tx: AsyncConnection, runs: ColumnElement[bool], failed: ColumnElement[bool], repo_id: int | None
 ) -> Contribution:
-    found: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    found: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     if repo_id is not None:
         runs, failed = and_(_runs.repo_id == repo_id, runs), and_(_failures.repo_id == repo_id, failed)
     counted = and_(_runs.latest == YES, _runs.conclusion.in_(COUNTED), _runs.completed_at.is_not(None))
@@ -150,13 +150,13 @@ async def _failed(tx: AsyncConnection, which: ColumnElement[bool], found: dict[K
     first: dict[tuple[Any, ...], tuple[int, int]] = {}
     for row in await tx.execute(_failures_with_durations().where(which)):
         day = row.detected_at // DAY
-        key = (failure_daily.name, (row.installation_id, day, row.repo_id, row.category, row.severity))
-        _count(found[key], (1,))
+        _count(found[(failure_daily.name, (row.installation_id, day, row.category, row.severity))], (1,))
+        _count(found[(run_daily.name, (row.installation_id, day, row.repo_id))], (0, 0, 0, 0, 1))
         same = (row.installation_id, row.fingerprint, row.repo_id, row.run_id, row.job)
         known, seconds = first.get(same, (day, 0))
         first[same] = (min(known, day), seconds + max(row.seconds or 0, 0))
-    for (installation_id, fingerprint, repo_id, *_), (day, seconds) in first.items():
-        _count(found[(pattern_daily.name, (installation_id, day, fingerprint, repo_id))], (1, seconds))
+    for (installation_id, fingerprint, *_), (day, seconds) in first.items():
+        _count(found[(pattern_daily.name, (installation_id, day, fingerprint))], (1, seconds))
 
 
 def _failures_with_durations() -> Any:

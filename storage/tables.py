@@ -283,7 +283,8 @@ pattern_repositories = Table(
 )
 
 # Rollups. `day` counts days since 1970 in UTC. A row follows from the runs and failures of that day, and is changed
-# only by `rollups.apply` and `rollups.reconcile`.
+# only by `rollups.apply` and `rollups.reconcile`. Only runs are kept by repository: failures by repository, category
+# and severity, or by repository and fingerprint, are hardly fewer rows than the failures themselves.
 run_daily = Table(
     "run_daily",
     metadata,
@@ -294,6 +295,7 @@ run_daily = Table(
     _whole("failure", "0"),
     _whole("seconds", "0"),
     _whole("timed", "0"),
+    _whole("failures", "0"),
     PrimaryKeyConstraint("installation_id", "day", "repo_id", name="pk_run_daily"),
     **_KEYED,
 )
@@ -303,11 +305,10 @@ failure_daily = Table(
     metadata,
     _whole("installation_id"),
     _whole("day"),
-    _whole("repo_id"),
     _text("category", None),
     _text("severity", None),
     _whole("count", "0"),
-    PrimaryKeyConstraint("installation_id", "day", "repo_id", "category", "severity", name="pk_failure_daily"),
+    PrimaryKeyConstraint("installation_id", "day", "category", "severity", name="pk_failure_daily"),
     **_KEYED,
 )
 
@@ -317,11 +318,9 @@ pattern_daily = Table(
     _whole("installation_id"),
     _whole("day"),
     _text("fingerprint", None),
-    _whole("repo_id"),
     _whole("count", "0"),
     _whole("seconds", "0"),
-    PrimaryKeyConstraint("installation_id", "day", "fingerprint", "repo_id", name="pk_pattern_daily"),
-    Index("ix_pattern_daily_repo", "repo_id", "day", "fingerprint", "count", "seconds"),
+    PrimaryKeyConstraint("installation_id", "day", "fingerprint", name="pk_pattern_daily"),
     **_KEYED,
 )
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.health import print_health
 from bot.cli.output import Format, colours, say
 from bot.cli.reading import now, read, seconds_of
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from bot.views import Dashboard
     from storage.model import Repository
 
-_ROWS = 8
+_ROWS = 5
 
 
 def dashboard(
@@ -48,14 +47,29 @@ def dashboard(
 
 def print_dashboard(answer: Dashboard) -> None:
     """Everything on one screen."""
-    print_health(answer.health)
+    _print_health(answer)
     _print_trend(answer)
     _print_advice(answer)
     _print_live(answer)
-    _print_split("By category", answer.by_category)
-    _print_split("By severity", answer.by_severity)
+    _print_split("Failures by category", answer.by_category)
+    _print_split("Failures by severity", answer.by_severity)
     _print_repositories(answer)
     _print_patterns(answer)
+
+
+def _print_health(answer: Dashboard) -> None:
+    from bot.cli.tables import safe, table
+
+    health = answer.health
+    row = (
+        health.health_score,
+        "no runs" if health.success_rate is None else f"{health.success_rate:.1f} %",
+        f"{health.total_runs:,}",
+        f"{health.failed_runs:,}",
+        f"{health.average_duration_minutes:.1f} min",
+    )
+    title = f"{safe(answer.repository or 'All repositories', 140)}, last {answer.time_range}"
+    table(title, ("Health", "Success rate", "Runs", "Failed", "Average duration"), [row])
 
 
 def _print_trend(answer: Dashboard) -> None:

@@ -39,7 +39,14 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=Text(title), title_justify="left", show_header=any(columns))
+    drawn = Table(
+        title=Text(title, style="bold"),
+        title_justify="left",
+        show_header=any(columns),
+        box=None,
+        header_style="cyan",
+        padding=(0, 2, 0, 0),
+    )
     for index, column in enumerate(columns):
         drawn.add_column(Text(column), justify="right" if index in right else "left", overflow="fold")
     for row in rows:

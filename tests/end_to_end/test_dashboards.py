@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import stat
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -156,6 +157,28 @@ def test_what_a_person_reads_names_what_matters_without_decoration(recorded: int
     assert "\x1b" not in text
     assert not set("█▁┃│") & set(text)
     assert "test_total" in said("patterns", "--format", form)
+
+
+class Terminal(io.StringIO):
+    """Somebody looks on."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_bars_and_sparklines_on_one_screen_unless_told_otherwise(
+    recorded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    for no_color in ("", "1"):
+        monkeypatch.setenv("NO_COLOR", no_color)
+        monkeypatch.setattr("sys.stdout", Terminal())
+        assert run(["dashboard"]) == 0
+        drawn.append(sys.stdout.getvalue())  # type: ignore[attr-defined]
+    assert "█" in drawn[0]
+    assert "█" not in drawn[1]
+    assert "\x1b" not in drawn[1]
+    assert len(drawn[0].splitlines()) <= 50
 
 
 def test_without_a_database_the_answer_is_empty_and_a_hint_goes_to_stderr(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select, update
 
 from storage import rollups, words
-from storage.dashboards import Bucket, Halves, corrected, failed, halves, trend
+from storage.dashboards import Bucket, Halves, corrected, failures, halves, trend
 from storage.merging import COUNTED
 from storage.model import Correction
 from storage.recurring import costs, outbreaks
@@ -44,7 +44,7 @@ async def rows(conn: AsyncConnection) -> Rows:
 def expected(attempts: list[Attempt]) -> Rows:
     """From the definition, without a look at how it is computed."""
     runs: Counter[tuple[object, ...]] = Counter()
-    failures: Counter[tuple[object, ...]] = Counter()
+    kinds: Counter[tuple[object, ...]] = Counter()
     patterns: dict[tuple[object, ...], list[tuple[int, int]]] = {}
     latest = {one.run.run_id: one for one in sorted(attempts, key=lambda one: one.place)}
     for attempt in attempts:
@@ -53,21 +53,25 @@ def expected(attempts: list[Attempt]) -> Rows:
             runs[(1, run.completed_at // DAY, REPO, run.conclusion == "success")] += 1
         for failure in attempt.failures():
             day = failure.detected_at // DAY
-            failures[(1, day, REPO, failure.category, failure.severity)] += 1
+            kinds[(1, day, failure.category, failure.severity)] += 1
             days = patterns.setdefault((failure.fingerprint, run.run_id, failure.job), [])
             days.append((day, 30 if run.completed_at else 0))
-    daily = {key[:3] for key in runs}
+    broken: Counter[tuple[object, ...]] = Counter()
+    for attempt in attempts:
+        for failure in attempt.failures():
+            broken[(1, failure.detected_at // DAY, REPO)] += 1
+    daily = {key[:3] for key in runs} | broken.keys()
     spent: dict[tuple[object, ...], list[int]] = {}
     for (mark, *_), days in patterns.items():
-        total = spent.setdefault((1, min(days)[0], mark, REPO), [0, 0])
+        total = spent.setdefault((1, min(days)[0], mark), [0, 0])
         total[0] += 1
         total[1] += sum(seconds for _, seconds in days)
     return {
         "run_daily": {
-            key: (good := runs[(*key, True)], bad := runs[(*key, False)], 30 * (good + bad), good + bad)
+            key: (good := runs[(*key, True)], bad := runs[(*key, False)], 30 * (good + bad), good + bad, broken[key])
             for key in daily
         },
-        "failure_daily": {key: (count,) for key, count in failures.items()},
+        "failure_daily": {key: (count,) for key, count in kinds.items()},
         "pattern_daily": {key: (total[0], total[1]) for key, total in spent.items()},
     }
 
@@ -94,9 +98,7 @@ async def test_reconciling_mends_what_was_damaged_and_counts_it(database: Databa
         right = await rows(conn)
     await database.write(lambda tx: tx.execute(update(run_daily).values(success=9)))
     await database.write(lambda tx: tx.execute(failure_daily.delete()))
-    stray = pattern_daily.insert().values(
-        installation_id=1, day=START // DAY, fingerprint="stray", repo_id=REPO, count=3, seconds=9
-    )
+    stray = pattern_daily.insert().values(installation_id=1, day=START // DAY, fingerprint="stray", count=3, seconds=9)
     await database.write(lambda tx: tx.execute(stray))
     assert await database.write(lambda tx: rollups.reconcile(tx, 1, START, NOW)) == 3
     async with database.read() as conn:
@@ -133,11 +135,10 @@ async def test_rollups_and_rows_give_the_same_answers(database: Database) -> Non
             assert sum(one.runs for one in await trend(conn, ORG, window)) == sum(
                 one.whole.runs for one in whole.values()
             )
-            found = await failed(conn, ORG, window)
-            assert [one.count for one in found] == [2, 2, 2]
-            assert found == [
-                one for repo_id in each.repo_ids or () for one in await failed(conn, Scope((1,), (repo_id,)), window)
-            ]
+            found = await failures(conn, ORG, window)
+            assert found.by_repository == {REPO: 2, REPO + 1: 2, REPO + 2: 2}
+            assert (found.by_category, found.by_severity) == ({"testing": 6}, {"medium": 6})
+            assert await failures(conn, each, window) == found
             (dearest,) = await costs(conn, ORG, window, limit=3)
             assert (dearest.fingerprint, dearest.count, dearest.seconds) == ("f1", 6, 6 * 60)
     assert sum(whole.values(), Halves()).direction == "increasing"
@@ -203,7 +204,7 @@ async def test_a_corrected_category_moves_in_the_rollup_as_well(database: Databa
     )
     await database.write(lambda tx: words.correct(tx, word))
     async with database.read() as conn:
-        found = await failed(conn, ORG, MONTH)
+        found = await failures(conn, ORG, MONTH)
         assert await corrected(conn, ORG, MONTH) == 1
-    assert {one.category: one.count for one in found} == {"infrastructure": 1, "testing": 1}
+    assert found.by_category == {"infrastructure": 1, "testing": 1}
     assert await database.write(lambda tx: rollups.reconcile(tx, 1, START, NOW)) == 0

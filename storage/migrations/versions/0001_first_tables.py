@@ -367,6 +367,7 @@ def _rollups() -> None:
         sa.Column("failure", WHOLE, server_default="0", nullable=False),
         sa.Column("seconds", WHOLE, server_default="0", nullable=False),
         sa.Column("timed", WHOLE, server_default="0", nullable=False),
+        sa.Column("failures", WHOLE, server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("installation_id", "day", "repo_id", name="pk_run_daily"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
@@ -375,11 +376,10 @@ def _rollups() -> None:
         "failure_daily",
         sa.Column("installation_id", WHOLE, nullable=False),
         sa.Column("day", WHOLE, nullable=False),
-        sa.Column("repo_id", WHOLE, nullable=False),
         sa.Column("category", TEXT, nullable=False),
         sa.Column("severity", TEXT, nullable=False),
         sa.Column("count", WHOLE, server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("installation_id", "day", "repo_id", "category", "severity", name="pk_failure_daily"),
+        sa.PrimaryKeyConstraint("installation_id", "day", "category", "severity", name="pk_failure_daily"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
@@ -391,15 +391,12 @@ def _pattern_rollups() -> None:
         sa.Column("installation_id", WHOLE, nullable=False),
         sa.Column("day", WHOLE, nullable=False),
         sa.Column("fingerprint", TEXT, nullable=False),
-        sa.Column("repo_id", WHOLE, nullable=False),
         sa.Column("count", WHOLE, server_default="0", nullable=False),
         sa.Column("seconds", WHOLE, server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("installation_id", "day", "fingerprint", "repo_id", name="pk_pattern_daily"),
+        sa.PrimaryKeyConstraint("installation_id", "day", "fingerprint", name="pk_pattern_daily"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
-    columns = ["repo_id", "day", "fingerprint", "count", "seconds"]
-    op.create_index("ix_pattern_daily_repo", "pattern_daily", columns, unique=False)
     op.create_table(
         "pattern_repositories",
         sa.Column("installation_id", WHOLE, nullable=False),
