@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import and_, case, func, literal, select, union_all
+from sqlalchemy import and_, case, func, literal, select, tuple_, union_all
 
 from storage.merging import COUNTED
 from storage.model import Health
@@ -25,6 +25,7 @@ K = TypeVar("K", str, int)
 _runs = pipeline_runs.c
 _failures = pipeline_failures.c
 _SCORES = ((95.0, "excellent"), (85.0, "good"), (70.0, "fair"), (0.0, "poor"))
+_MOST_CORRECTIONS = 300
 _NUMBERS = ("success", "failure", "seconds", "timed")
 # Made once: building expressions takes longer than the database does on them.
 # A run that was re-recorded with odd clocks must not make the average negative.
@@ -232,13 +233,14 @@ async def failures(conn: AsyncConnection, scope: Scope, window: Window) -> Failu
 async def corrected(conn: AsyncConnection, scope: Scope, window: Window) -> int:
     """How many failures of the window a person put into another category than the classifier had."""
     said = corrections.c
-    theirs = and_(_failures.repo_id == said.repo_id, _failures.fingerprint == said.fingerprint)
-    query = (
-        select(func.count())
-        .select_from(corrections)
-        .join(pipeline_failures, theirs)
-        .where(scope.within(_failures), said.was != said.category, _failures.detected_at >= window.since)
-    )
+    ours = () if scope.repo_ids is None else (said.repo_id.in_(scope.repo_ids),)
+    newest = select(said.repo_id, said.fingerprint).where(said.was != said.category, *ours).order_by(said.at.desc())
+    corrected = [tuple(row) for row in await conn.execute(newest.limit(_MOST_CORRECTIONS))]
+    if not corrected:
+        return 0
+    # Two steps: joined, the database would start from the failures, which are many, and not from these.
+    alike = tuple_(_failures.repo_id, _failures.fingerprint).in_(corrected)
+    query = select(func.count()).where(alike, scope.within(_failures), _failures.detected_at >= window.since)
     return int((await conn.execute(query)).scalar_one())
 
 

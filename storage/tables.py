@@ -168,6 +168,9 @@ pipeline_runs = Table(
     Index("ix_runs_branch", "repo_id", "branch", "workflow_id", "run_id"),
     Index("ix_runs_pull", "repo_id", "pull_request", "run_id", **_where("pull_request IS NOT NULL")),
     Index("ix_runs_live", "repo_id", "started_at", **_where("latest = 1 AND status <> 'completed'")),
+    Index(
+        "ix_runs_live_installation", "installation_id", "started_at", **_where("latest = 1 AND status <> 'completed'")
+    ),
     # `latest` is in the key as well: SQLite calls an index covering only if it holds the columns of its condition.
     Index(
         "ix_runs_repo_window",

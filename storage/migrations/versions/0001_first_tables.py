@@ -325,6 +325,14 @@ def _pipeline_runs_indices() -> None:
         postgresql_where=sa.text("latest = 1 AND status <> 'completed'"),
     )
     op.create_index(
+        "ix_runs_live_installation",
+        "pipeline_runs",
+        ["installation_id", "started_at"],
+        unique=False,
+        sqlite_where=sa.text("latest = 1 AND status <> 'completed'"),
+        postgresql_where=sa.text("latest = 1 AND status <> 'completed'"),
+    )
+    op.create_index(
         "ix_runs_pull",
         "pipeline_runs",
         ["repo_id", "pull_request", "run_id"],
