@@ -31,6 +31,8 @@ DAY = 86_400
 MOST_LISTED = 1000
 """GitHub gives no more results of a filtered search than these: a window that has more is halved."""
 PAGE = 100
+LONG_RUN = DAY
+"""Seconds: lists go by when a run was created, and one that ended in a window may have begun so long before."""
 FAILED_RUNS = 30
 """Failed runs whose logs are read unless told otherwise; a history has hundreds, and the newest tell the most."""
 

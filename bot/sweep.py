@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.backfill import DAY, FAILED_RUNS
+from bot.backfill import DAY, FAILED_RUNS, LONG_RUN
 from bot.errors import GitHubRefused, GiveUp, Retry
 from bot.github.gateway import Gateway
 from bot.github.hook import AppHook
@@ -118,7 +118,7 @@ class Sweep:
         async def order(tx: AsyncConnection) -> int:
             repos = await backlog.in_reach(tx)
             for repo in repos:
-                await order_backfill(tx, repo, since=swept, until=now - KEPT, limit=FAILED_RUNS, now=now)
+                await order_backfill(tx, repo, since=swept - LONG_RUN, until=now - KEPT, limit=FAILED_RUNS, now=now)
             return len(repos)
 
         count = await self._database.write(order)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gidgethub.sansio import Event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.backfill import DAY, FAILED_RUNS
+from bot.backfill import DAY, FAILED_RUNS, LONG_RUN
 from bot.events import (
     InstallationEvent,
     InstallationRepositoriesEvent,
@@ -35,7 +35,7 @@ async def known(event: Event, services: Services) -> None:
         await installations.suspend(tx, number, None)
         if parsed.action != "new_permissions_accepted":
             # Before the installation, and while it was suspended, GitHub told us nothing.
-            since = before.suspended_at if before else None
+            since = before.suspended_at - LONG_RUN if before and before.suspended_at else None
             await _look_back(tx, await installations.repositories_of(tx, number), services, since)
 
     await services.database.write(save)
