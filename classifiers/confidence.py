@@ -13,8 +13,8 @@ _KNOWN = {"cause": (0.98, 0.95, 0.91), "summary": (0.97, 0.95, 0.93), "consequen
 """By role: far ahead, ahead, level."""
 _OPEN = {"cause": 0.92, "summary": 0.92, "consequence": 0.87}
 """Where the rule left the category to what ran."""
-_GENERIC = {"cause": 0.84, "consequence": 0.65}
-_GUESSED = 0.55
+_GENERIC = {"cause": 0.78, "consequence": 0.65}
+_GUESSED = 0.5
 """No rule, command or name says what was at work."""
 CERTAIN_OF_NOTHING = 0.85
 """A bare cancellation, or a step that printed nothing: the answer `unknown` itself is mostly right."""

@@ -90,7 +90,7 @@ class Context:
         return Category.INFRASTRUCTURE if part is not None and _ACTION.match(part.command) else Category.BUILD
 
     def _spoken(self, hit: Hit) -> Command | None:
-        return self._strong((_ADDRESS.sub("", hit.line[:300].decode("utf-8", "replace")),))
+        return self._strong((hit.line[:300].decode("utf-8", "replace"),))
 
     def _strong(self, texts: Iterable[str]) -> Command | None:
         """The first command that is no word of all trades."""
@@ -104,7 +104,7 @@ class Context:
         return self._known[text]
 
     def _look_up(self, text: str) -> Command | None:
-        line = text.encode()[:400]
+        line = _ADDRESS.sub("", text).encode()[:400]
         return next((command for pattern, command in self._rules.command_patterns if pattern.search(line)), None)
 
 

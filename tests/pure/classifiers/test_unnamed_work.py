@@ -71,3 +71,14 @@ def test_names_that_gh_run_view_puts_before_a_line_say_what_was_at_work() -> Non
     prefix = "Deploy to the shop\tRoll out\t2026-08-18T01:47:13.0000000Z "
     answer = verdict(f"{prefix}the shop is closed", f"{prefix}##[error]the shop is closed")
     assert answer.category is Category.DEPLOYMENT
+
+
+def test_an_address_in_the_command_is_no_word_for_a_release() -> None:
+    command = "fetch -o tool.zip https://example.org/tool/releases/download/1.0/tool.zip"
+    answer = verdict(f"##[group]Run {command}", "##[endgroup]", "##[error]Process completed with exit code 3.")
+    assert answer.category is not Category.DEPLOYMENT
+
+
+def test_a_script_that_calls_itself_a_check_is_taken_for_one() -> None:
+    answer = verdict("##[group]Run ./ci/check-names.sh", "##[endgroup]", "##[error]the name of the boat is taken")
+    assert answer.category is Category.LINTING
