@@ -38,6 +38,8 @@ _MEASURED = (
     func.coalesce(func.sum(_TOOK), 0).label("seconds"),
     func.count(_TOOK).label("timed"),
 )
+# An expression, because SQLite would else walk the index of every repository to have the groups in order.
+_REPO = (_runs.repo_id + 0).label("repo_id")
 _SUMMED = tuple(func.sum(run_daily.c[name]).label(name) for name in _NUMBERS)
 _LATEST_COUNTED = and_(_runs.latest == YES, _runs.conclusion.in_(COUNTED))
 
@@ -263,12 +265,13 @@ def _largest_first(counts: dict[K, int]) -> dict[K, int]:
 def _both_halves(scope: Scope, window: Window) -> Select[Any]:
     later = case((_runs.completed_at >= window.middle, 1), else_=0).label("later")
     piece = Piece(window.since, window.until, later=False, whole=False)
-    return select(_runs.repo_id, later, *_MEASURED).where(_counted(scope, piece)).group_by(_runs.repo_id, later)
+    repo = _runs.repo_id if scope.single else _REPO
+    return select(repo, later, *_MEASURED).where(_counted(scope, piece)).group_by(repo, later)
 
 
 def _runs_of(scope: Scope, piece: Piece) -> Select[Any]:
     later = literal(int(piece.later)).label("later")
-    return select(_runs.repo_id, later, *_MEASURED).where(_counted(scope, piece)).group_by(_runs.repo_id)
+    return select(_REPO, later, *_MEASURED).where(_counted(scope, piece)).group_by(_REPO)
 
 
 def _days_of(scope: Scope, piece: Piece) -> Select[Any]:
