@@ -89,6 +89,7 @@ def main() -> None:
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Read logs from `source` and write a verdict for each to `sink`."""
+    builtin_rules().prove()
     logs: dict[int, _Red | _Green | _Failed] = {}
     while frame := _frame(source):
         kind, number, body = frame

@@ -1,12 +1,12 @@
 """google-re2 behind a typed door: single patterns, and sets that prove that they work.
 
 The binding calls `Set::Match` without asking for its error, so a set whose automaton ran out of memory answers
-"no match". Every set therefore has to find one known sample of each of its patterns before it is used.
+"no match". Every set therefore has to find a known sample before it is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, cast
 
 import re2
@@ -70,7 +70,11 @@ def compile_pattern(pattern: str, memory: int = MAX_MEMORY) -> Pattern:
 
 
 class PatternSet:
-    """Many patterns searched for in one pass. `samples[i]` is a line that pattern i has to find."""
+    """Many patterns searched for in one pass. `samples[i]` is a line that pattern i has to find.
+
+    A set that has no memory for its automaton finds nothing at all, so one sample proves it when it is made; `prove`
+    tries them all, which costs more than a small log: tests and long-lived processes do it.
+    """
 
     def __init__(self, patterns: Sequence[str], samples: Sequence[bytes]) -> None:
         self._set = re2.Set.SearchSet(_options())
@@ -80,19 +84,24 @@ class PatternSet:
             except re2.error as error:
                 raise PatternError(f"{pattern}: {_words(error)}") from error
         self._set.Compile()
-        self._prove(patterns, samples)
+        self._patterns, self._samples = tuple(patterns), tuple(samples)
+        self._prove(range(min(1, len(samples))))
 
     def match(self, text: bytes) -> list[int]:
         """Indices of the patterns found in the text: candidates, since a class may cross a newline."""
         return cast("list[int]", self._set.Match(text) or [])
 
-    def _prove(self, patterns: Sequence[str], samples: Sequence[bytes]) -> None:
-        for start in range(0, len(samples), 16):
-            part = samples[start : start + 16]
-            missing = set(range(start, start + len(part))) - set(self.match(b"\n".join(part)))
-            for index in sorted(missing):
-                if index not in self.match(samples[index]):
-                    raise PatternError(f"{patterns[index]}: the set does not find its own sample")
+    def prove(self) -> None:
+        """Finds the sample of every pattern, or raises PatternError; the automaton is warm afterwards."""
+        for start in range(0, len(self._samples), 16):
+            indices = range(start, min(start + 16, len(self._samples)))
+            found = set(self.match(b"\n".join(self._samples[index] for index in indices)))
+            self._prove(index for index in indices if index not in found)
+
+    def _prove(self, indices: Iterable[int]) -> None:
+        for index in indices:
+            if index not in self.match(self._samples[index]):
+                raise PatternError(f"{self._patterns[index]}: the set does not find its own sample")
 
 
 def _anchored(pattern: str) -> bytes:

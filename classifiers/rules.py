@@ -138,6 +138,11 @@ class RuleSet:
         """(index of the first rule, set) for every part of the rules."""
         return tuple((start, _pattern_set(part)) for start, part in _parts(self.rules))
 
+    def prove(self) -> None:
+        """Tries an example of every rule in the sets it is searched with; raises PatternError."""
+        for _, patterns in self.sets:
+            patterns.prove()
+
     @cached_property
     def command_patterns(self) -> tuple[tuple[Pattern, Command], ...]:
         """The commands' patterns, compiled."""

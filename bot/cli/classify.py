@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, BinaryIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.output import Failed, Format, note, say
 
-CHUNK = 64 * 1024
+if TYPE_CHECKING:
+    from bot.cli.inputs import Log
+    from classifiers.model import Classification, JobFacts
 
 
 def classify(
@@ -29,36 +32,69 @@ def classify(
 ) -> int:
     """Say what broke in each log. Exit code 1 where a file could not be read; the others are still answered."""
     from bot.cli.verdict import as_json, as_text
-    from classifiers.classify import classify as read
     from classifiers.model import JobFacts
-    from classifiers.rules import builtin_rules
 
     if format is Format.MARKDOWN:
         raise Failed("--format: classify prints text or json", 2)
     facts = JobFacts(workflow=workflow, job=job, step=step, branch=branch, default_branch=default_branch)
-    rules, unread = builtin_rules(), 0
-    for name in files:
-        try:
-            verdict = read(_chunks(name), facts, rules)
-        except OSError as error:
-            note(f"pipeline: {name}: {error.strerror or error}")
-            unread += 1
-            continue
-        if format is Format.JSON:
-            say(json.dumps(as_json(name, verdict, explain=explain), ensure_ascii=False))
-        else:
-            say(as_text(name, verdict, explain=explain))
+    unread = 0
+    for name in _followed(files):
+        for answer in _answers(name, facts):
+            if answer is None:
+                unread += 1
+            elif format is Format.JSON:
+                say(json.dumps(as_json(*answer, explain=explain), ensure_ascii=False))
+            else:
+                say(as_text(*answer, explain=explain))
     return 1 if unread else 0
 
 
-def _chunks(name: str) -> Iterator[bytes]:
-    if name == "-":
-        yield from _read(sys.stdin.buffer)
+def _answers(name: str, facts: JobFacts) -> Iterator[tuple[str, Classification] | None]:
+    """Name and verdict of every log of an input; None, and a word on stderr, for what cannot be read."""
+    from bot.cli.inputs import Unreadable, logs_of
+
+    try:
+        for log in logs_of(name):
+            try:
+                yield log.name, _verdict(log, facts)
+            except Unreadable as error:
+                note(f"pipeline: {log.name}: {error}")
+                yield None
+    except Unreadable as error:
+        note(f"pipeline: {name}: {error}")
+        yield None
+    except OSError as error:
+        note(f"pipeline: {name}: {error.strerror or error}")
+        yield None
+
+
+def _verdict(log: Log, facts: JobFacts) -> Classification:
+    from classifiers.classify import classify as read
+    from classifiers.rules import builtin_rules
+
+    known = facts if facts.job or not log.job else replace(facts, job=log.job)
+    return read(log.chunks, known, builtin_rules())
+
+
+def _followed(files: list[str]) -> Iterator[str]:
+    """The inputs, with a bar on stderr where that is a terminal and there is something to wait for."""
+    if len(files) < 2 or not sys.stderr.isatty():
+        yield from files
         return
-    with Path(name).open("rb") as file:
-        yield from _read(file)
+    with _bar(len(files)) as advance:
+        for name in files:
+            yield name
+            advance()
 
 
-def _read(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
-        yield chunk
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("classifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Answers on the same terminal go above the bar; in a file or pipe they stay where they belong.
+    shared = sys.stdout.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shared) as progress:
+        task = progress.add_task("classifying", total=total)
+        yield lambda: progress.advance(task)

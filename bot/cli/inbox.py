@@ -10,10 +10,10 @@ import typer
 
 from bot.cli.ordering import ordered
 from bot.cli.output import Failed, load_settings, note, run_async, say
-from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.inbox_view import Inbox
+    from bot.settings import Settings
 
 
 class State(StrEnum):

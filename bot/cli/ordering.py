@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.cli.output import Failed, note
-from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.orders import Order
+    from bot.settings import Settings
 
 
 async def ordered(settings: Settings, order: Order) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from collections.abc import Coroutine
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from bot import settings as settings_module
-from bot.settings import Settings, SettingsError
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from bot.settings import Settings
 
 Result = TypeVar("Result")
 
@@ -49,14 +49,18 @@ def colours() -> bool:
 
 def load_settings(**flags: Any) -> Settings:
     """Settings from flags, environment and `.env`; unusable ones end the call with code 2."""
+    from bot.settings import SettingsError, load
+
     try:
-        return settings_module.load(flags)
+        return load(flags)
     except SettingsError as error:
         raise Failed(str(error), 2) from error
 
 
 def run_async(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end, on uvloop where it is installed."""
+    import asyncio
+
     try:
         import uvloop
     except ImportError:

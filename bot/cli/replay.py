@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.output import Failed, load_settings, note, run_async, say
-from bot.saved_delivery import NotADelivery, SavedDelivery, read_saved
-from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.saved_delivery import SavedDelivery
+    from bot.settings import Settings
 
 
 def replay(
@@ -26,6 +27,8 @@ def replay(
 
 
 def _read(files: list[str]) -> tuple[list[SavedDelivery], int]:
+    from bot.saved_delivery import NotADelivery, read_saved
+
     saved: list[SavedDelivery] = []
     unread = 0
     for name in files:
@@ -63,6 +66,8 @@ async def _replay(settings: Settings, saved: list[SavedDelivery]) -> int:
 
 
 async def _work_off(parts: object, saved: list[SavedDelivery]) -> int:
+    import asyncio
+
     import msgspec
 
     from bot import app

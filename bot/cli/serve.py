@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.output import Failed, load_settings, note, run_async
-from bot.settings import Settings, SettingsError, is_loopback, load, serving_mistakes
 
 if TYPE_CHECKING:
+    from bot.settings import Settings
     from bot.setup.flow import Setup
 
 
@@ -49,6 +48,8 @@ def _setup(settings: Settings, reload: Callable[[], Settings]) -> Setup:
 
 
 def _reloaded(**flags: object) -> Settings:
+    from bot.settings import SettingsError, load, serving_mistakes
+
     settings = load(flags)
     if mistakes := serving_mistakes(settings):
         raise SettingsError(mistakes)
@@ -56,6 +57,8 @@ def _reloaded(**flags: object) -> Settings:
 
 
 def _usable(settings: Settings) -> Settings:
+    from bot.settings import serving_mistakes
+
     mistakes = serving_mistakes(settings)
     if mistakes:
         raise Failed("\n".join(mistakes), 2)
@@ -63,6 +66,8 @@ def _usable(settings: Settings) -> Settings:
 
 
 async def _run(settings: Settings, *, with_web: bool, with_worker: bool, setup: Setup | None = None) -> None:
+    import asyncio
+
     from bot import app, logs
     from bot.listening import Listening
     from bot.token_config import TokenConfigError
@@ -96,6 +101,8 @@ async def _run(settings: Settings, *, with_web: bool, with_worker: bool, setup: 
 
 
 def _tell(setup: Setup | None, address: str) -> None:
+    from bot.settings import is_loopback
+
     note(f"pipeline: listening on {address}")
     if setup is None:
         return

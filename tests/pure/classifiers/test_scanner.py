@@ -6,9 +6,10 @@ import tracemalloc
 
 import pytest
 
+from classifiers.engine import PatternError, PatternSet
 from classifiers.joblog import clean, strip_stamps
 from classifiers.model import JobFacts
-from classifiers.rules import load_packs
+from classifiers.rules import builtin_rules, load_packs
 from classifiers.scanner import Scan, Scanner
 
 RULES = load_packs(
@@ -126,3 +127,15 @@ def test_strip_stamps_keeps_lines_without_one() -> None:
         b"plain line that is longer than a stamp",
         b"x",
     ]
+
+
+def test_every_set_of_the_built_in_rules_finds_an_example_of_each_of_its_rules() -> None:
+    builtin_rules().prove()
+
+
+def test_a_set_that_does_not_find_an_example_is_told() -> None:
+    broken = PatternSet(["aa", "bb"], [b"aa", b"cc"])
+    with pytest.raises(PatternError, match="bb: the set does not find its own sample"):
+        broken.prove()
+    with pytest.raises(PatternError, match="aa"):
+        PatternSet(["aa"], [b"cc"])
