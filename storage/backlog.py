@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, select
@@ -10,7 +11,17 @@ from storage.merging import COUNTED
 from storage.model import Repository, Run
 from storage.rows import build, columns_of
 from storage.runs import runs_query
-from storage.tables import COMPLETED, YES, deliveries, pipeline_failures, pipeline_jobs, pipeline_runs, repositories
+from storage.tables import (
+    COMPLETED,
+    DEAD,
+    YES,
+    deliveries,
+    jobs,
+    pipeline_failures,
+    pipeline_jobs,
+    pipeline_runs,
+    repositories,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,6 +29,20 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _runs = pipeline_runs.c
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A unit of work that is not done."""
+
+    dead: bool
+    last_error: str
+
+
+async def work(conn: AsyncConnection, key: str) -> Work | None:
+    """What became of the work under a key; None once it is done."""
+    row = (await conn.execute(select(jobs.c.state, jobs.c.last_error).where(jobs.c.dedupe == key))).first()
+    return None if row is None else Work(row.state == DEAD, row.last_error)
 
 
 async def completed(conn: AsyncConnection, repo_id: int, run_ids: Collection[int]) -> set[tuple[int, int]]:

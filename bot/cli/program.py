@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import classify, dashboard, db, demo, doctor, export, health, inbox, patterns, replay, serve
+from bot.cli import classify, dashboard, db, demo, doctor, export, health, inbox, patterns, replay, scan, serve
 from bot.cli.output import Failed, say
 
 NAME = "pipeline"
@@ -51,6 +49,7 @@ def build() -> typer.Typer:
     program.command("patterns")(patterns.patterns)
     program.command("export")(export.export)
     program.command("classify")(classify.classify)
+    program.command("scan")(scan.scan)
     program.command("replay")(replay.replay)
     program.command("demo")(demo.demo)
     program.command("doctor")(doctor.doctor)
@@ -88,6 +87,8 @@ def _guarded(call: Callable[[], object], *, debug: bool) -> int:
 
 def _told(text: str, code: int, *, debug: bool) -> int:
     if debug:
+        import traceback
+
         traceback.print_exc(file=sys.stderr)
     for line in text.splitlines() or [""]:
         sys.stderr.write(f"{NAME}: {line}\n")
@@ -102,4 +103,6 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
 
 
 def _version() -> str:
+    from importlib.metadata import version
+
     return version("pipeline-monitor")

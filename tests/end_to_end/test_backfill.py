@@ -132,7 +132,7 @@ async def test_a_limit_is_waited_for_at_no_cost_and_then_it_goes_on(world: World
 
 async def test_the_last_of_the_hours_requests_are_left_to_what_happens_now(world: World) -> None:
     past_run(world, HOUR)
-    world.github.desk.rates.limit = 12
+    world.github.desk.rates.limit = 8
     [number] = world.state.installations
     assert await world.send(deliveries.installation(world.state, number)) == 202
     assert await world.settled() == {}
@@ -143,7 +143,7 @@ async def test_the_last_of_the_hours_requests_are_left_to_what_happens_now(world
     assert "what happens now" in left[0].last_error
     assert left[0].run_at_ms > (time.time() + 1800) * 1000
     asked = len(world.github.requests)
-    assert asked < 12
+    assert asked < 10
     world.github.desk.rates.limit = 5000
     await world.fail()
     assert len(world.check_runs) == 1
