@@ -141,7 +141,7 @@ class _Case:
             tool=command.tool if command else None,
             message=redact(message_of(None, shown)),
             line=line,
-            excerpt=redact(tail_of(words, line) if line or not message else message)[:4000],
+            excerpt=redact(tail_of(words, line) if words and (line or wrapper is None) else message)[:4000],
             location=None,
             # By what is known without the green log too: whether that could be read makes no other failure of it.
             fingerprint=fingerprint(category, redact(message), context),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from classifiers.ranking import Ranked
 from classifiers.scanner import Scan, Window
@@ -26,9 +26,11 @@ def excerpt_of(best: Ranked, others: Sequence[Ranked]) -> str:
     """At most 30 lines and 4,000 characters, not yet redacted; pieces in the order of the log."""
     chosen: dict[int, str] = {}
     _add(chosen, _piece(best, *best.rule.lines), must=best)
+    silent = _silent(best)
     for other in _further(best, others):
         _add(chosen, _piece(other, 1, 3), must=other)
-    return _joined(chosen, best.finding.line)
+        silent |= _silent(other)
+    return _joined(chosen, silent)
 
 
 def last_words(scan: Scan, wrapper: Ranked | None) -> list[tuple[int, str]]:
@@ -51,7 +53,7 @@ def tail_of(words: Sequence[tuple[int, str]], centre: int | None) -> str:
     if centre is not None and centre not in chosen:
         around = [(number, text) for number, text in words if centre - 3 <= number <= centre + 8]
         chosen = {**dict(around), **dict(words[-8:])}
-    return _joined({number: text[:MAX_WIDTH] for number, text in chosen.items()}, max(chosen, default=0))
+    return _joined({number: text[:MAX_WIDTH] for number, text in chosen.items()}, ())
 
 
 def _piece(item: Ranked, before: int, after: int) -> dict[int, str]:
@@ -112,11 +114,16 @@ def _gaps(chosen: dict[int, str]) -> int:
     return sum(b - a > 1 for a, b in itertools.pairwise(numbers))
 
 
-def _joined(chosen: dict[int, str], centre: int) -> str:
+def _silent(item: Ranked) -> set[int]:
+    """Lines around a hit that say nothing, so that leaving them out is no omission."""
+    return {n for n, text in _numbered(item.hit.window) if not text.strip() or text.startswith(_ECHO_END)}
+
+
+def _joined(chosen: dict[int, str], silent: Collection[int]) -> str:
     lines: list[str] = []
     previous: int | None = None
     for number in sorted(chosen):
-        if previous is not None and number - previous > 1 and number != centre + 1:
+        if previous is not None and any(n not in silent for n in range(previous + 1, number)):
             lines.append(OMISSION)
         lines.append(chosen[number].rstrip()[:DECIDING_WIDTH])
         previous = number
