@@ -210,6 +210,9 @@ async def run(
         await asyncio.wait([*waiting, *([working] if working else [])], return_when="FIRST_COMPLETED")
         for task in waiting:
             task.cancel()
+        if parts.setup is not None and listening is not None:
+            await listening.detach()
+            parts.setup.left.set()
         for task in aside:
             task.cancel()
         await asyncio.gather(*aside, return_exceptions=True)

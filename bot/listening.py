@@ -24,6 +24,7 @@ class Listening:
         self._host = host
         self._port = port
         self._sockets: list[socket.socket] = []
+        self._sites: list[web.SockSite] = []
 
     def __enter__(self) -> Self:
         return self
@@ -40,9 +41,17 @@ class Listening:
         if not self._sockets:
             self._sockets = await _bound(self._host, self._port)
         for each in self._sockets:
-            await web.SockSite(runner, each.dup(), backlog=BACKLOG).start()
+            site = web.SockSite(runner, each.dup(), backlog=BACKLOG)
+            await site.start()
+            self._sites.append(site)
         host, port = self._sockets[0].getsockname()[:2]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def detach(self) -> None:
+        """The web server gets no further connections; those it has it keeps."""
+        for each in self._sites:
+            await each.stop()
+        self._sites.clear()
 
 
 async def _bound(host: str, port: int) -> list[socket.socket]:

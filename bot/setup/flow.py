@@ -46,7 +46,11 @@ class _Answer:
 
 
 class Setup:
-    """One server's set-up. `done` is set once the credentials are kept and `settings` are those of App mode."""
+    """One server's set-up.
+
+    `done` is set once the credentials are kept and `settings` are those of App mode; the server sets `left` once whoever
+    connects anew reaches its successor.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Setup:
         self.token = secrets.token_urlsafe(32)
         self.settings = settings
         self.done = asyncio.Event()
+        self.left = asyncio.Event()
         self._convert = convert
         self._reload = reload
         self._path = env_path.absolute()

@@ -92,7 +92,11 @@ class SetupRoutes:
         if self._setup is None:
             raise Wrong("used")
         created = await self._setup.finish(request.query.get("code", ""), request.query.get("state", ""))
-        return _response(pages.created(created.name, created.page))
+        # Only then is it true that deliveries are taken.
+        await self._setup.left.wait()
+        response = _response(pages.created(created.name, created.page))
+        response.force_close()
+        return response
 
     def _admitted(self, token: str) -> Setup:
         if self._setup is None or self._setup.done.is_set():
