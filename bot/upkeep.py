@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from bot.sweep import Sweep
-from storage import retention, rollups, schedules, words
+from storage import joins, retention, rollups, schedules, words
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 
@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 60.0
 DAILY = 86_400
+JOIN_SECONDS = 600
 
 
 class Upkeep:
@@ -51,6 +52,10 @@ class Upkeep:
         await self._database.write(lambda tx: words.wake(tx, now))
         if self._sweep is not None:
             await self._sweep.once()
+        if await self._database.write(lambda tx: schedules.due(tx, "patterns", now, JOIN_SECONDS)):
+            joined = await joins.join_near(self._database, now)
+            if joined:
+                log.info("near failures joined to patterns", fingerprints=joined)
         if await self._database.write(lambda tx: schedules.due(tx, "prune", now, DAILY)):
             gone = await retention.prune(
                 self._database, now, retention_days=self._retention_days, excerpt_days=self._excerpt_days

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, exists, func, or_, select, tuple_, update
 
+from storage import joins
 from storage.effects import check_run_key
 from storage.model import Failure
 from storage.recovery import as_broken, failed_jobs, mended, settle, successes
@@ -51,6 +52,8 @@ async def record(tx: AsyncConnection, failures: Sequence[Failure]) -> None:
     insert = insert_into(tx, pipeline_failures)
     new = insert.excluded
     learnt: dict[str, Any] = {name: new[name] for name in names_of(Failure) if name not in (*_KEY, *_DERIVED)}
+    learnt["pattern"] = new.pattern
+    under = await joins.under(tx, failures)
     learnt |= {
         "crossed": case((_failures.crossed == YES, _failures.crossed), else_=new.crossed),
         "verdict": func.coalesce(new.verdict, _failures.verdict),
@@ -58,7 +61,7 @@ async def record(tx: AsyncConnection, failures: Sequence[Failure]) -> None:
         "retry_count": new.retry_count,
     }
     statement = insert.on_conflict_do_update(index_elements=_KEY, set_=learnt)
-    await tx.execute(statement, [values_of(failure) for failure in failures])
+    await tx.execute(statement, [values_of(failure) | {"pattern": under[failure.fingerprint]} for failure in failures])
 
 
 async def mark_crossed(tx: AsyncConnection, failures: Sequence[Failure]) -> None:

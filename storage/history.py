@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from storage import failures, patterns, rollups, runs
+from storage import failures, joins, patterns, rollups, runs
 from storage.advisory import one_at_a_time
 from storage.tables import pipeline_failures
 
@@ -56,8 +56,9 @@ async def _learn(tx: AsyncConnection, run: Run, jobs: Sequence[JobResult], faile
     for workflow_id, branch in {(one.workflow_id, one.branch) for one in (before, after) if one is not None}:
         await failures.recount(tx, run.repo_id, workflow_id, branch, since_run_id=run.run_id)
         recovered += await failures.settle(tx, run.repo_id, workflow_id, branch, around=run.run_id)
+    under = await joins.under(tx, failed)
     for failure in failed:
-        stale[failure.installation_id].add(failure.fingerprint)
+        stale[failure.installation_id].add(under[failure.fingerprint])
     for installation_id in sorted(stale):
         await patterns.refresh(tx, installation_id, stale[installation_id])
     known = await failures.failures_of_run(tx, run.repo_id, run.run_id, run.run_attempt)
@@ -69,12 +70,12 @@ async def _fingerprints(tx: AsyncConnection, failed: Sequence[Failure]) -> dict[
     found: dict[int, set[str]] = defaultdict(set)
     table = pipeline_failures.c
     for failure in failed:
-        query = select(table.installation_id, table.fingerprint).where(
+        query = select(table.installation_id, table.pattern).where(
             table.repo_id == failure.repo_id,
             table.run_id == failure.run_id,
             table.run_attempt == failure.run_attempt,
             table.job_id == failure.job_id,
         )
         for row in await tx.execute(query):
-            found[row.installation_id].add(row.fingerprint)
+            found[row.installation_id].add(row.pattern)
     return found

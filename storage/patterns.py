@@ -22,7 +22,7 @@ _KEY = ["installation_id", "fingerprint"]
 
 
 async def refresh(tx: AsyncConnection, installation_id: int, fingerprints: Collection[str]) -> None:
-    """Computes these patterns again from the stored failures, so that a replay adds nothing.
+    """Computes these patterns again from the stored failures that count under them, so that a replay adds nothing.
 
     A job that failed in several attempts of one run counts once. What nobody fails with any more is removed, unless
     somebody muted it.
@@ -112,7 +112,7 @@ async def _count_repositories(tx: AsyncConnection, installation_id: int, fingerp
             func.min(_failures.detected_at).label("first_seen"),
             func.max(_failures.detected_at).label("last_seen"),
         )
-        .where(_failures.installation_id == installation_id, _failures.fingerprint == fingerprint)
+        .where(_failures.installation_id == installation_id, _failures.pattern == fingerprint)
         .group_by(_failures.repo_id, _failures.run_id, _failures.job)
         .subquery()
     )
@@ -135,7 +135,7 @@ async def _count_repositories(tx: AsyncConnection, installation_id: int, fingerp
 async def _facts(
     tx: AsyncConnection, installation_id: int, fingerprint: str, where: list[dict[str, Any]]
 ) -> dict[str, Any] | None:
-    ours = (_failures.installation_id == installation_id, _failures.fingerprint == fingerprint)
+    ours = (_failures.installation_id == installation_id, _failures.pattern == fingerprint)
     newest = (
         select(_failures.category, _failures.message, _failures.suggestions)
         .where(*ours)
@@ -164,7 +164,7 @@ async def _repositories(tx: AsyncConnection, installation_id: int, fingerprint: 
     query = (
         select(name)
         .join_from(pipeline_failures, repositories, repositories.c.id == _failures.repo_id, isouter=True)
-        .where(_failures.installation_id == installation_id, _failures.fingerprint == fingerprint)
+        .where(_failures.installation_id == installation_id, _failures.pattern == fingerprint)
         .group_by(_failures.repo_id)
     )
     return tuple(sorted((await tx.execute(query)).scalars()))

@@ -184,7 +184,7 @@ async def _described(conn: AsyncConnection, scope: Scope, rows: Collection[Any])
 async def _newest_words(conn: AsyncConnection, scope: Scope, prints: list[str]) -> dict[tuple[int, str], Any]:
     newest = and_(
         _failures.repo_id == _places.repo_id,
-        _failures.fingerprint == _places.fingerprint,
+        _failures.pattern == _places.fingerprint,
         _failures.detected_at == _places.last_seen,
     )
     key = (_places.installation_id, _places.fingerprint)
@@ -225,7 +225,8 @@ def _failed_jobs(which: ColumnElement[bool]) -> Select[Any]:
         _jobs.job_id == _failures.job_id,
     )
     took = case((_jobs.completed_at > _jobs.started_at, _jobs.completed_at - _jobs.started_at), else_=0).label("took")
-    key = (_failures.installation_id, _failures.fingerprint, _failures.repo_id, _failures.run_id, _failures.job)
+    pattern = _failures.pattern.label("fingerprint")
+    key = (_failures.installation_id, pattern, _failures.repo_id, _failures.run_id, _failures.job)
     # A job that failed alike in several attempts of one run is one occurrence, with the time of all of them.
     failed = select(*key, took).join_from(pipeline_failures, pipeline_jobs, job, isouter=True).where(which).subquery()
     once = (

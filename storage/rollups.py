@@ -152,7 +152,7 @@ async def _failed(tx: AsyncConnection, which: ColumnElement[bool], found: dict[K
         day = row.detected_at // DAY
         _count(found[(failure_daily.name, (row.installation_id, day, row.category, row.severity))], (1,))
         _count(found[(run_daily.name, (row.installation_id, day, row.repo_id))], (0, 0, 0, 0, 1))
-        same = (row.installation_id, row.fingerprint, row.repo_id, row.run_id, row.job)
+        same = (row.installation_id, row.pattern, row.repo_id, row.run_id, row.job)
         known, seconds = first.get(same, (day, 0))
         first[same] = (min(known, day), seconds + max(row.seconds or 0, 0))
     for (installation_id, fingerprint, *_), (day, seconds) in first.items():
@@ -166,7 +166,7 @@ def _failures_with_durations() -> Any:
         _jobs.run_attempt == _failures.run_attempt,
         _jobs.job_id == _failures.job_id,
     )
-    columns = (_failures.installation_id, _failures.repo_id, _failures.run_id, _failures.job, _failures.fingerprint)
+    columns = (_failures.installation_id, _failures.repo_id, _failures.run_id, _failures.job, _failures.pattern)
     more = (_failures.category, _failures.severity, _failures.detected_at)
     seconds = (_jobs.completed_at - _jobs.started_at).label("seconds")
     return select(*columns, *more, seconds).join_from(pipeline_failures, pipeline_jobs, job, isouter=True)

@@ -236,11 +236,13 @@ pipeline_failures = Table(
     _whole("resolved_at", nullable=True),
     _whole("pull_request", nullable=True),
     _whole("resolved_run_id", nullable=True),
+    # The fingerprint under which it counts: its own, or the older one that it is nearly the same as.
+    _text("pattern"),
     PrimaryKeyConstraint("repo_id", "run_id", "run_attempt", "job_id", name="pk_pipeline_failures"),
     Index("ix_failures_branch", "repo_id", "branch", "workflow_id", "run_id"),
     Index("ix_failures_commit", "repo_id", "commit"),
     Index("ix_failures_fingerprint", "repo_id", "fingerprint", "detected_at"),
-    Index("ix_failures_pattern", "installation_id", "fingerprint"),
+    Index("ix_failures_pattern", "installation_id", "pattern"),
     Index("ix_failures_window", "repo_id", "detected_at", "category", "severity"),
     Index("ix_failures_installation_window", "installation_id", "detected_at", "category", "severity", "repo_id"),
     Index(
@@ -371,5 +373,17 @@ corrections = Table(
     _text("by"),
     _whole("at", "0"),
     PrimaryKeyConstraint("repo_id", "fingerprint", name="pk_corrections"),
+    **_KEYED,
+)
+
+# One row for every fingerprint that was compared with its elders; `under` is itself where it stands alone.
+pattern_joins = Table(
+    "pattern_joins",
+    metadata,
+    _whole("installation_id"),
+    _text("fingerprint", None),
+    _text("under", None),
+    _whole("at", "0"),
+    PrimaryKeyConstraint("installation_id", "fingerprint", name="pk_pattern_joins"),
     **_KEYED,
 )

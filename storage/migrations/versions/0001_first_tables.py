@@ -223,6 +223,7 @@ def _pipeline_failures() -> None:
         sa.Column("resolved_at", WHOLE, nullable=True),
         sa.Column("pull_request", WHOLE, nullable=True),
         sa.Column("resolved_run_id", WHOLE, nullable=True),
+        sa.Column("pattern", TEXT, server_default="", nullable=False),
         sa.PrimaryKeyConstraint("repo_id", "run_id", "run_attempt", "job_id", name="pk_pipeline_failures"),
         sqlite_strict=True,
     )
@@ -250,7 +251,7 @@ def _pipeline_failures_indices() -> None:
         ["installation_id", "detected_at", "category", "severity", "repo_id"],
         unique=False,
     )
-    op.create_index("ix_failures_pattern", "pipeline_failures", ["installation_id", "fingerprint"], unique=False)
+    op.create_index("ix_failures_pattern", "pipeline_failures", ["installation_id", "pattern"], unique=False)
     op.create_index(
         "ix_failures_window", "pipeline_failures", ["repo_id", "detected_at", "category", "severity"], unique=False
     )

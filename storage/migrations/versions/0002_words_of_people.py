@@ -1,4 +1,4 @@
-"""What people said of a failure: muted, corrected.
+"""What was said of failures: muted and corrected by people, joined as nearly the same.
 
 Revision: 0002
 """
@@ -44,8 +44,19 @@ def upgrade() -> None:
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "pattern_joins",
+        sa.Column("installation_id", WHOLE, nullable=False),
+        sa.Column("fingerprint", TEXT, nullable=False),
+        sa.Column("under", TEXT, nullable=False),
+        sa.Column("at", WHOLE, server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("installation_id", "fingerprint", name="pk_pattern_joins"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("pattern_joins")
     op.drop_table("corrections")
     op.drop_table("mutes")
