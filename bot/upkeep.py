@@ -8,7 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from bot.sweep import Sweep
-from storage import joins, retention, rollups, schedules, words
+from classifiers.fingerprint import VERSION
+from storage import joins, relearn, retention, rollups, schedules, words
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 60.0
 DAILY = 86_400
 JOIN_SECONDS = 600
+NEVER_AGAIN = 100 * 365 * DAILY
 
 
 class Upkeep:
@@ -52,6 +54,10 @@ class Upkeep:
         await self._database.write(lambda tx: words.wake(tx, now))
         if self._sweep is not None:
             await self._sweep.once()
+        if await self._database.write(lambda tx: schedules.due(tx, f"fingerprints:{VERSION}", now, NEVER_AGAIN)):
+            changed = await relearn.relearn(self._database)
+            if changed:
+                log.info("history read again for a new fingerprint version", failures=changed)
         if await self._database.write(lambda tx: schedules.due(tx, "patterns", now, JOIN_SECONDS)):
             joined = await joins.join_near(self._database, now)
             if joined:
