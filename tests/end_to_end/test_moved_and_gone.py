@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.commands.registry import COMMANDS
 from bot.demo import deliveries, users
 from tests.end_to_end.test_conclusions import failures_of
 from tests.end_to_end.world import REPO, World
@@ -96,7 +97,7 @@ async def test_a_missing_permission_for_pull_requests_leaves_the_check_run(world
 async def test_commands_in_a_repository_without_history_are_answered(world: World) -> None:
     issue = world.state.add_issue(REPO, title="A question")
     world.state.set_permission(REPO, "octocat", "write")
-    commands = "health dashboard patterns status explain flaky rerun mute unmute notify help".split()
+    commands = [command.examples[0].removeprefix("/pipeline ") for command in COMMANDS]
     for command in commands:
         assert await world.send(users.post_comment(world.state, REPO, issue.number, f"/pipeline {command}")) == 202
     assert await world.settled() == {}
