@@ -35,7 +35,18 @@ IO = (
     "subprocess",
     "time",
 )
-PURE_BOT = ("bot.render", "bot.policy", "bot.handoff", "bot.events", "bot.actions", "bot.facts", "bot.commands.parser")
+PURE_BOT = (
+    "bot.render",
+    "bot.policy",
+    "bot.handoff",
+    "bot.events",
+    "bot.actions",
+    "bot.facts",
+    "bot.commands.parser",
+    "bot.setup.manifest",
+    "bot.setup.pages",
+    "bot.setup.wrong_turns",
+)
 FORBIDDEN: Mapping[str, tuple[str, ...]] = {
     "classifiers": ("bot", "storage", "random", "msgspec", *IO),
     "storage": ("bot", "aiohttp", "gidgethub", "typer", "rich"),

@@ -48,8 +48,8 @@ class _Answer:
 class Setup:
     """One server's set-up.
 
-    `done` is set once the credentials are kept and `settings` are those of App mode; the server sets `left` once whoever
-    connects anew reaches its successor.
+    `done` is set once the credentials are kept and `settings` are those of App mode; the server sets `left` once
+    whoever connects anew reaches its successor.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ def form(wanted: Wanted, mistakes: Mapping[str, str], *, token: str, web_url: st
     told = '<p class="wrong" role="alert">Nothing was created yet. Please mend what is marked below.</p>'
     organisation = _field(
         "organisation",
-        "Organisation",
+        "Organisation (optional)",
         wanted.organisation,
         "Its name as in the address of its page. Leave this empty to create the App under your own account.",
         mistakes,
@@ -108,6 +108,7 @@ def confirmation(
         "Is this right?",
         f"<dl><dt>Account on {escape(_host(web_url))}</dt><dd>{account}</dd>"
         f"<dt>Name of the App</dt><dd>{escape(wanted.name)}</dd>"
+        f"<dt>Who may install it</dt><dd>{'everybody' if whole.get('public') else 'this account alone'}</dd>"
         f"<dt>GitHub sends deliveries to</dt><dd><code>{escape(hook)}</code></dd>"
         f"<dt>Permissions in the repositories that you choose</dt><dd><ul>{permissions}</ul></dd>"
         f"<dt>Events</dt><dd>{events}</dd></dl>"

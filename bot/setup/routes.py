@@ -47,7 +47,9 @@ class SetupRoutes:
             try:
                 return await handler(request)
             except Wrong as wrong:
-                log.warning("the set-up cannot go on", why=wrong.kind, reason=str(wrong))
+                # Strangers who try links must not fill the log.
+                say = log.debug if wrong.kind in {"link", "used"} else log.warning
+                say("the set-up cannot go on", why=wrong.kind, reason=str(wrong))
                 status, text = wrong_turn(wrong.kind, str(wrong), self._web_url)
                 response = _response(text, status=status)
                 if status == 413:
