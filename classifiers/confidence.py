@@ -13,7 +13,7 @@ _KNOWN = {"cause": (0.98, 0.95, 0.91), "summary": (0.97, 0.95, 0.93), "consequen
 """By role: far ahead, ahead, level."""
 _OPEN = {"cause": 0.92, "summary": 0.92, "consequence": 0.87}
 """Where the rule left the category to what ran."""
-_GENERIC = {"cause": 0.78, "consequence": 0.65}
+_GENERIC = {"cause": 0.8, "consequence": 0.66}
 _GUESSED = 0.5
 """No rule, command or name says what was at work."""
 CERTAIN_OF_NOTHING = 0.85
