@@ -20,7 +20,6 @@ from bot.github.shapes import RepositoryShape, RunsShape
 from bot.log_reader import LogReaderBroken
 from bot.reading import Reading, RunReader
 from bot.recorder import Recorder
-from bot.repo_config import DEFAULTS
 from storage import backlog
 from storage.database import Database
 from storage.model import Repository, Run
@@ -118,8 +117,7 @@ class Backfill:
         async with self._database.read() as conn:
             known = await backlog.completed(conn, repo.id, [run.run_id for run in told])
         new = [run for run in told if (run.run_id, run.run_attempt) not in known and _ended_by(run, at.until)]
-        for run in new:
-            await self._recorder.keep(run, repo, Reading((), ()), DEFAULTS, past=True)
+        await self._recorder.keep_ended(new, repo)
         return len(new)
 
     async def _read_next(self, at: Progress, repo: Repository, github: GitHub) -> Progress:

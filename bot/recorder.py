@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
@@ -17,6 +18,9 @@ from storage.database import Database
 from storage.model import Correction, Failure, Repository, Run
 
 log = structlog.get_logger(__name__)
+
+AT_ONCE = 20
+"""Runs of one transaction; on SQLite deliveries wait for it."""
 
 
 class Recorder:
@@ -56,6 +60,20 @@ class Recorder:
                 verdict=failure.verdict,
             )
         return stored
+
+    async def keep_ended(self, ended: Sequence[Run], repo: Repository) -> None:
+        """Runs of the past of which nothing but their end is known yet."""
+
+        async def store(tx: AsyncConnection, some: Sequence[Run]) -> None:
+            await installations.save_repositories(tx, [repo])
+            for run in some:
+                learnt = await history.learn(tx, run)
+                await judging.record(tx, repo, await failures.keyed(tx, run.repo_id, learnt.recovered))
+
+        # Each run is locked until its transaction ends: where others write too, holding several would be a deadlock.
+        size = AT_ONCE if self._database.dialect == "sqlite" else 1
+        for start in range(0, len(ended), size):
+            await self._database.write(lambda tx, start=start: store(tx, ended[start : start + size]))  # type: ignore[misc]
 
 
 async def _shown(tx: AsyncConnection, run: Run, found: tuple[Failure, ...]) -> tuple[Failure, ...]:

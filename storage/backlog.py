@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 
 from storage.merging import COUNTED
 from storage.model import Repository, Run
@@ -84,7 +84,6 @@ async def unread(
 
 async def unfinished(conn: AsyncConnection, *, since: int, until: int, limit: int) -> list[Run]:
     """Workflow runs in reach that began in that time and whose end is not known, the newest first."""
-    reachable = exists().where(repositories.c.id == _runs.repo_id, repositories.c.removed_at.is_(None))
     query = (
         runs_query()
         .where(
@@ -92,7 +91,8 @@ async def unfinished(conn: AsyncConnection, *, since: int, until: int, limit: in
             _runs.status != COMPLETED,
             _runs.event != "check_suite",
             _runs.started_at.between(since, until),
-            reachable,
+            repositories.c.id.is_not(None),
+            repositories.c.removed_at.is_(None),
         )
         .order_by(_runs.started_at.desc(), _runs.run_id)
         .limit(limit)
