@@ -114,6 +114,7 @@ class Setup:
             self._keep(answer)
             self._used.add(state)
             self._unkept.clear()
+            self._go_over()
             self.done.set()
             log.info("the GitHub App is created, its credentials are kept", app=answer.created.name)
             return answer.created
@@ -148,6 +149,8 @@ class Setup:
             raise Wrong("present late", str(error)) from error
         except env_file.CannotKeep as error:
             raise Wrong("cannot keep late", str(error)) from error
+
+    def _go_over(self) -> None:
         try:
             self.settings = self._reload()
         except SettingsError as error:

@@ -35,6 +35,11 @@ class _Forms(HTMLParser):
             self.links.append(given["href"])
 
 
+def forms_of(text: str) -> list[Form]:
+    """The forms of a page."""
+    return _Forms(text).forms
+
+
 class Browser:
     """One tab: `status`, `url`, `text` and `headers` are of the page it shows."""
 
@@ -58,7 +63,7 @@ class Browser:
     @property
     def forms(self) -> list[Form]:
         """The page's forms."""
-        return _Forms(self.text).forms
+        return forms_of(self.text)
 
     @property
     def links(self) -> list[str]:

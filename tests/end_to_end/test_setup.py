@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +25,7 @@ from bot.demo.webhooks import sign
 from bot.github.inspection import convert_once
 from bot.manifest import manifest
 from bot.setup.flow import Setup
-from tests.end_to_end.browser import Browser
+from tests.end_to_end.browser import Browser, forms_of
 from tests.end_to_end.processes import Program, buried, free_port
 from tests.end_to_end.world import REPO, running
 from tests.openapi import check_request
@@ -291,6 +292,47 @@ async def test_a_name_that_is_taken_is_told_and_mended_on_github(desk: Desk) -> 
     assert "another-name is yours" in desk.browser.text
 
 
+@pytest.mark.parametrize(
+    ("headers", "address", "back"),
+    [
+        ({}, "https://ci.example.com", "{url}"),
+        ({"Origin": "null"}, "https://ci.example.com", "{url}"),
+        ({"Origin": "http://["}, "https://ci.example.com", "{url}"),
+        ({"Origin": "https://ci.example.com"}, "https://ci.example.com", "https://ci.example.com"),
+        ({"Origin": "https://ci.example.com"}, "https://ci.example.com/bot", "https://ci.example.com/bot"),
+        ({"Origin": "http://localhost:9000"}, "https://ci.example.com", "http://localhost:9000"),
+    ],
+)
+async def test_github_sends_back_to_where_the_browser_sees_the_server(
+    desk: Desk, headers: dict[str, str], address: str, back: str
+) -> None:
+    data = {"setup": desk.setup.token, "name": NAME, "address": address}
+    async with desk.session.post(f"{desk.url}/setup", data=data, headers=headers) as answer:
+        form = forms_of(await answer.text())[0]
+    sent = json.loads(form.fields["manifest"])
+    assert sent["redirect_url"] == back.format(url=desk.url) + "/setup/callback"
+    assert sent["hook_attributes"]["url"] == f"{address}/webhook"
+
+
+@pytest.mark.parametrize(
+    ("headers", "address"),
+    [
+        ({"Host": "ci.example.com"}, "http://ci.example.com"),
+        ({"Host": "ci.example.com", "X-Forwarded-Proto": "https"}, "https://ci.example.com"),
+        ({"Host": "localhost:8000"}, ""),
+        ({"Host": "["}, ""),
+    ],
+)
+async def test_the_address_is_guessed_where_the_browser_is_elsewhere(
+    desk: Desk, headers: dict[str, str], address: str
+) -> None:
+    async with desk.session.get(desk.link, headers=headers) as answer:
+        if headers["Host"] == "[" and answer.status == 400:
+            return
+        assert answer.status == 200
+        assert forms_of(await answer.text())[0].fields["address"] == address
+
+
 # -- wrong turns -----------------------------------------------------------------------------------------
 
 
@@ -382,6 +424,20 @@ async def test_credentials_that_cannot_be_kept_at_the_last_moment_wait_for_a_sec
     assert desk.browser.status == 200
     assert desk.github.count("POST", CONVERSION) == 1
     assert f'GITHUB_APP_ID="{record.id}"' in desk.env.read_text()
+
+
+async def test_settings_that_do_not_fit_are_told_once_the_credentials_are_kept(desk: Desk) -> None:
+    desk.state.offer_manifest("a-code", webhook_secret="hush")
+    desk.env.write_text("RETENTION_DAYS=soon\n")
+    address = f"{desk.url}/setup/callback?code=a-code&state={desk.setup.new_state()}"
+    await desk.browser.open(address)
+    assert (desk.browser.status, "RETENTION_DAYS" in desk.browser.text) == (500, True)
+    assert "hush" in desk.env.read_text()
+    assert "hush" not in desk.browser.text
+    await desk.browser.open(address)
+    assert desk.browser.status == 403
+    await desk.browser.open(desk.link)
+    assert (desk.browser.status, "GITHUB_APP_ID in" in desk.browser.text) == (409, True)
 
 
 async def test_a_disk_that_is_thrown_away_is_no_place_for_credentials(tmp_path: Path) -> None:
