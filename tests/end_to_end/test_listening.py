@@ -50,9 +50,12 @@ async def test_who_connects_between_two_servers_is_answered_by_the_second() -> N
 
 async def test_a_port_that_is_taken_is_an_error_at_once() -> None:
     runner = await answering("nobody")
-    with socket.create_server(("127.0.0.1", 0)) as taken, Listening("127.0.0.1", taken.getsockname()[1]) as listening:
-        with pytest.raises(OSError, match="in use"):
-            await listening.attach(runner)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        Listening("127.0.0.1", taken.getsockname()[1]) as listening,
+        pytest.raises(OSError, match="in use"),
+    ):
+        await listening.attach(runner)
     await runner.cleanup()
 
 
