@@ -41,18 +41,21 @@ class Upkeep:
 
     async def run(self) -> None:
         """Until cancelled."""
+        # What GitHub sends again comes to this very server: it must listen first.
+        sweeping = False
         while True:
             try:
-                await self.once()
+                await self.once(sweeping=sweeping)
             except DatabaseUnavailable as error:
                 log.warning("upkeep waits for the database", reason=str(error))
             await asyncio.sleep(LOOK_SECONDS)
+            sweeping = True
 
-    async def once(self) -> None:
+    async def once(self, *, sweeping: bool = True) -> None:
         """Do what is due now."""
         now = int(self._clock())
         await self._database.write(lambda tx: words.wake(tx, now))
-        if self._sweep is not None:
+        if self._sweep is not None and sweeping:
             await self._sweep.once()
         if await self._database.write(lambda tx: schedules.due(tx, f"fingerprints:{VERSION}", now, NEVER_AGAIN)):
             changed = await relearn.relearn(self._database)
