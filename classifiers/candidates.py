@@ -1,7 +1,7 @@
 """Shortens a rule's pattern for the search in a set, where a hit is only a candidate for the rule itself.
 
-The result finds at least the same lines. What only reaches for the ends of a line (`.*`, `$`, optional tails) is left
-out: in a set, each of these would have to be followed to the end of every line that begins like it.
+The result finds at least the same lines. What only reaches for the end of a line (`.*$`, optional tails) is left out:
+in a set, each of these would have to be followed to the end of every line that begins like it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ _TOKEN = re.compile(
     r"|[*+?]\??|\{\d+(?:,\d*)?\}\??|.",
     re.DOTALL,
 )
+
+
+_OPTIONAL = ("*", "?", "{0,")
 
 
 class _Group:
@@ -66,7 +69,7 @@ def _parsed(pattern: str) -> _Group:
 
 
 def _trim_end(part: list[_Piece]) -> None:
-    while len(part) > 1 and (part[-1][0] == "$" or part[-1][1].startswith(("*", "?", "{0,"))):
+    while len(part) > 1 and (part[-1][1].startswith(_OPTIONAL) or (part[-1][0] == "$" and _is_open(part[-2]))):
         part.pop()
     if not part:
         return
@@ -76,6 +79,14 @@ def _trim_end(part: list[_Piece]) -> None:
     elif not quantifier and isinstance(piece, _Group):
         for other in piece.alternatives:
             _trim_end(other)
+
+
+def _is_open(piece: _Piece) -> bool:
+    """Whether it takes whatever comes, so that an end of the line after it says nothing."""
+    text, quantifier = piece
+    if isinstance(text, _Group):
+        return bool(quantifier) or any(part and _is_open(part[-1]) for part in text.alternatives)
+    return quantifier.startswith(("*", "+")) or quantifier.endswith((",}", ",}?"))
 
 
 def _drop_weak_start(part: list[_Piece]) -> None:

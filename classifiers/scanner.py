@@ -94,6 +94,7 @@ _MARK = b"##[error]"
 _NAMES = re.compile(rb"([^\t\n]{1,120})\t([^\t\n]{1,200})\t(?:\xef\xbb\xbf)?\d{4}-\d\d-\d\dT")
 _BORDERS = tuple(text for text, kind in _ANCHORS if kind in ("run", "post", "end"))
 _FIRST = (b"##[", b"Post job", b"Cleaning up", b"Complete job")
+_SIGNS = re.compile(b"|".join(re.escape(text) for text, _ in _ANCHORS))
 
 
 @dataclass(slots=True)
@@ -229,7 +230,7 @@ class Scanner:
             end = text.find(b"\n", position + CHUNK)
             part = text[position:end] if end >= 0 else text[position:]
             count = part.count(b"\n") + 1
-            signs = b"##[" in part or b"Post job" in part or b"Cleaning up" in part or b"Complete job" in part
+            signs = any(word in part for word in _FIRST) and _SIGNS.search(part) is not None
             reading = signs or not found.skipping
             rules = self._candidates(part) if reading else []
             own = self._own.candidates(part) if self._own is not None and reading else []

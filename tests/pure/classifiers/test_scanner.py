@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 
+from classifiers.candidates import candidate
 from classifiers.engine import PatternError, PatternSet
 from classifiers.joblog import clean, strip_stamps
 from classifiers.model import JobFacts
@@ -139,3 +140,16 @@ def test_a_set_that_does_not_find_an_example_is_told() -> None:
         broken.prove()
     with pytest.raises(PatternError, match="aa"):
         PatternSet(["aa"], [b"cc"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shorter"),
+    [
+        (r"^error: (?P<message>.+)$", "^error: (?:.)"),
+        (r"^[a-z]{2,40}:$", r"^[a-z]{2,40}:$"),
+        (r"^(?P<message>\d+ errors?)$", r"^(?:\d+ errors?)$"),
+        (r"^\s*\S.*not found(?: in .*)?$", "not found"),
+    ],
+)
+def test_a_candidate_leaves_out_what_only_reaches_for_the_end_of_a_line(pattern: str, shorter: str) -> None:
+    assert candidate(pattern) == shorter
