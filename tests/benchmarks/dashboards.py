@@ -98,6 +98,7 @@ def _failure(run: dict[str, Any], fingerprint: str, category: str, severity: str
         "message": f"failure {fingerprint}",
         "excerpt": "E   assert 1 == 2\n" * 12,
         "fingerprint": fingerprint,
+        "pattern": fingerprint,
         "detected_at": run["completed_at"],
         "suggestions": ("Run it alone.",),
         "resolved_at": run["completed_at"] + 900 if run["run_id"] % 50 else None,
@@ -142,7 +143,7 @@ async def _flush(database: Database, rows: dict[Table, list[dict[str, Any]]]) ->
 
 
 async def _follow(database: Database) -> None:
-    key = (_failures.installation_id, _failures.fingerprint)
+    key = (_failures.installation_id, _failures.pattern)
     seen = (func.count(), func.min(_failures.detected_at), func.max(_failures.detected_at))
     by_repo = select(*key, _failures.repo_id, *seen).group_by(*key, _failures.repo_id)
     words = (func.max(_failures.category), func.max(_failures.message))
