@@ -113,7 +113,6 @@ class Demo:
 
     async def _stay(self, github: StandInGitHub, server: ServerProcess, folder: Path) -> None:
         line = self._screen.line
-        line()
         if not self._keep_running:
             line("That was the real server. Next: install the App in your own repositories, see README.md.")
             return
