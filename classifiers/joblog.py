@@ -117,7 +117,10 @@ def clean(lines: list[bytes]) -> list[bytes]:
     if b"\t20" in text:
         return [_bare(line) for line in lines]
     if b"| " in text or text[:1] in _STARTS or any(start in text for start in _LINE_STARTS):
-        return [_bare(line) if line[:1] in _STARTS or line.find(b"| ", 1, 44) > 0 else line for line in lines]
+        return [
+            _bare(line) if (line[:1] in _STARTS and line[:2] != b"##") or line.find(b"| ", 1, 44) > 0 else line
+            for line in lines
+        ]
     return lines
 
 

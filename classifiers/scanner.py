@@ -94,7 +94,7 @@ _MARK = b"##[error]"
 _NAMES = re.compile(rb"([^\t\n]{1,120})\t([^\t\n]{1,200})\t(?:\xef\xbb\xbf)?\d{4}-\d\d-\d\dT")
 _BORDERS = tuple(text for text, kind in _ANCHORS if kind in ("run", "post", "end"))
 _FIRST = (b"##[", b"Post job", b"Cleaning up", b"Complete job")
-_SIGNS = re.compile(b"|".join(re.escape(text) for text, _ in _ANCHORS))
+_SIGNS = re.compile(b"|".join(b"(?P<%s>%s)" % (kind.encode(), re.escape(text)) for text, kind in _ANCHORS))
 
 
 @dataclass(slots=True)
@@ -247,7 +247,7 @@ class Scanner:
         if b"\r" in part:
             part = part.replace(b"\r", b"\n")
         if _MARK in part:
-            part += b"\n" + part.replace(_MARK, b"")
+            part = b"\n".join((part, *(line[len(_MARK) :] for line in part.split(b"\n") if line.startswith(_MARK))))
         return [start + index for start, patterns in self._sets for index in patterns.match(part)]
 
 
@@ -301,7 +301,7 @@ class _Found:
                 chunk.window  # noqa: B018 - lets go of the block
                 self._late.setdefault(index, deque(maxlen=LAST_HITS)).append(chunk)
         for place, line in enumerate(chunk.lines):
-            if signs and place:
+            if signs and place and line.startswith(_FIRST):
                 self._follow(chunk, place, line)
             if self.echo:
                 self.echo -= 1
@@ -350,9 +350,8 @@ class _Found:
             kept.append(Hit(rule, chunk.first + place, state, match, chunk.window))
 
     def _follow(self, chunk: _Chunk, place: int, line: bytes) -> None:
-        if not line.startswith(_FIRST):
-            return
-        kind = next((kind for text, kind in _ANCHORS if line.startswith(text)), "")
+        sign = _SIGNS.match(line)
+        kind = sign.lastgroup if sign is not None else None
         number = chunk.first + place
         if kind == "endgroup":
             self.echo = 0

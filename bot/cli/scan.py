@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 from collections.abc import Coroutine
@@ -32,6 +31,8 @@ def scan(
 
     GITHUB_TOKEN is enough. Whatever stops it, the same command goes on where it was.
     """
+    import asyncio
+
     from bot.cli.scanning import Wanted
 
     settings = load_settings()
@@ -72,6 +73,8 @@ def _limit(limit: int) -> int:
 
 async def _stoppable(work: Coroutine[Any, Any, list[str]]) -> list[str]:
     """Ctrl-C cancels the work, which then puts everything away."""
+    import asyncio
+
     task = asyncio.ensure_future(work)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
     return await task
