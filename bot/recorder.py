@@ -19,7 +19,7 @@ from storage.model import Correction, Failure, Repository, Run
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 20
+AT_ONCE = 10
 """Runs of one transaction; on SQLite deliveries wait for it."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -11,7 +12,7 @@ from bot.demo import deliveries, users
 from bot.demo.github.records import RunRecord
 from storage import failures, inbox_admin
 from storage.tables import effects, pipeline_failures, pipeline_runs
-from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World
+from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World, opened
 
 RUNS = "/repos/{owner}/{repo}/actions/runs"
 JOBS = "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs"
@@ -63,6 +64,14 @@ async def test_the_last_week_is_known_after_the_installation(world: World) -> No
     async with world.parts.database.read() as conn:
         [failure] = await failures.failures_of_run(conn, failed.repo_id, failed.id, 1)
     assert (failure.category, failure.rule is not None, failure.crossed) == ("linting", True, False)
+
+
+async def test_both_databases_take_the_past(database_url: str, tmp_path: Path) -> None:
+    async with opened(tmp_path, database_url) as world:
+        for hours in range(30):
+            past_run(world, hours * HOUR, "success" if hours % 3 else "failure")
+        await installed(world)
+        assert (len(await stored(world)), len(await stored(world, pipeline_failures))) == (30, 10)
 
 
 async def test_nothing_is_said_of_the_past(world: World) -> None:
@@ -143,7 +152,8 @@ async def test_the_last_of_the_hours_requests_are_left_to_what_happens_now(world
     assert "what happens now" in left[0].last_error
     assert left[0].run_at_ms > (time.time() + 1800) * 1000
     assert sum(request.caller == "installation" for request in world.github.requests) == 7
-    world.github.desk.rates.limit = 5000
+    for budget in world.github.desk.rates.budgets.values():
+        budget.limit = 5000
     await world.fail()
     assert len(world.check_runs) == 1
 
