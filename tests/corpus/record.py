@@ -33,6 +33,15 @@ def scenarios() -> list[dict[str, Any]]:
 
 def record(scenario: dict[str, Any]) -> str | None:
     """Runs one scenario and returns its log, or None where it did not fail or its tool is missing."""
+    code, log = run_once(scenario)
+    tool = scenario["command"].split()[0]
+    if code == 0 or (shutil.which(tool) is None and scenario["name"] not in ("command-not-found", "permission-denied")):
+        return None
+    return log
+
+
+def run_once(scenario: dict[str, Any]) -> tuple[int, str]:
+    """Runs one scenario, however it ends: its exit code and its log."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "app")
         place.mkdir()
@@ -44,10 +53,7 @@ def record(scenario: dict[str, Any]) -> str | None:
             (place / "node_modules").symlink_to(Path(os.environ.get("NODE_TOOLS", "."), "node_modules").resolve())
         code, output = _run(scenario["command"], place)
     output = output.replace(str(Path(os.environ.get("NODE_TOOLS", ".")).resolve()), WORKSPACE)
-    tool = scenario["command"].split()[0]
-    if code == 0 or (shutil.which(tool) is None and scenario["name"] not in ("command-not-found", "permission-denied")):
-        return None
-    return _log(scenario["command"], output.replace(str(place), WORKSPACE).replace(folder, "/tmp/x"), code)
+    return code, _log(scenario["command"], output.replace(str(place), WORKSPACE).replace(folder, "/tmp/x"), code)
 
 
 def _run(command: str, place: Path) -> tuple[int, str]:
@@ -71,7 +77,9 @@ def _run(command: str, place: Path) -> tuple[int, str]:
 
 def _log(command: str, output: str, code: int) -> str:
     shown = f"##[group]Run {command}\n\x1b[36;1m{command}\x1b[0m\nshell: /usr/bin/bash -e {{0}}\n##[endgroup]"
-    text = f"Complete job name: job\n{shown}\n{output.rstrip()}\n##[error]Process completed with exit code {code}."
+    text = f"Complete job name: job\n{shown}\n{output.rstrip()}"
+    if code:
+        text += f"\n##[error]Process completed with exit code {code}."
     lines = []
     for number, line in enumerate(text.split("\n")):
         stamp = (BASE + timedelta(milliseconds=7 * number)).strftime("%Y-%m-%dT%H:%M:%S.%f")
