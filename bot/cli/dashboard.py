@@ -102,10 +102,17 @@ def _print_live(answer: Dashboard) -> None:
     ]
     table("Running now", ("Repository", "Workflow", "Branch", "Since (UTC)"), running)
     failed = [
-        (moment(one.detected_at), safe(one.repository), safe(one.job, 40), one.severity, safe(one.message))
+        (
+            moment(one.detected_at),
+            safe(one.repository),
+            safe(one.job, 40),
+            one.severity,
+            one.verdict or "",
+            safe(one.message),
+        )
         for one in answer.recent_failures[:_ROWS]
     ]
-    table("Newest failures", ("When (UTC)", "Repository", "Job", "Severity", "Message"), failed)
+    table("Newest failures", ("When (UTC)", "Repository", "Job", "Severity", "Verdict", "Message"), failed)
 
 
 def _print_split(title: str, counts: Mapping[str, int]) -> None:

@@ -106,7 +106,7 @@ async def test_a_token_is_enough_and_the_answer_is_the_dashboard(out: Outside) -
 async def test_people_get_a_screen_and_markdown_if_they_like(out: Outside) -> None:
     past_run(out, HOUR)
     code, said, _ = await scan(out, REPO)
-    assert (code, "Newest failures" in said) == (0, True)
+    assert (code, "Newest failures" in said, "Verdict" in said) == (0, True, True)
     code, said, _ = await scan(out, REPO, "--format", "markdown", "--days", "3")
     assert (code, "3d" in said) == (0, True)
 
