@@ -94,6 +94,7 @@ _MARK = b"##[error]"
 _NAMES = re.compile(rb"([^\t\n]{1,120})\t([^\t\n]{1,200})\t(?:\xef\xbb\xbf)?\d{4}-\d\d-\d\dT")
 _BORDERS = tuple(text for text, kind in _ANCHORS if kind in ("run", "post", "end"))
 _FIRST = (b"##[", b"Post job", b"Cleaning up", b"Complete job")
+_SIGN_TEXTS = tuple(text for text, _ in _ANCHORS)
 _SIGNS = re.compile(b"|".join(b"(?P<%s>%s)" % (kind.encode(), re.escape(text)) for text, kind in _ANCHORS))
 
 
@@ -230,13 +231,14 @@ class Scanner:
             end = text.find(b"\n", position + CHUNK)
             part = text[position:end] if end >= 0 else text[position:]
             count = part.count(b"\n") + 1
-            signs = any(word in part for word in _FIRST) and _SIGNS.search(part) is not None
+            signs = any(text in part for text in _SIGN_TEXTS)
             reading = signs or not found.skipping
             rules = self._candidates(part) if reading else []
             own = self._own.candidates(part) if self._own is not None and reading else []
             if rules or own or signs:
                 whole = block.chunk(index, count)
-                for chunk in whole.divided() if signs and found.dividing else (whole,):
+                several = signs and found.dividing and any(text in part for text in _BORDERS)
+                for chunk in whole.divided() if several else (whole,):
                     found.take(chunk, rules, own, signs=signs)
             else:
                 found.echo = max(0, found.echo - count)
@@ -356,9 +358,10 @@ class _Found:
         if kind == "endgroup":
             self.echo = 0
         elif kind in ("error", "exit"):
-            kept = self._errors if len(self._errors) < MAX_ANCHORS else self._last_errors
-            kept.append(Anchor(kind, number, ""))
-            self._names = chunk.names(place) or self._names
+            early = len(self._errors) < MAX_ANCHORS
+            (self._errors if early else self._last_errors).append(Anchor(kind, number, ""))
+            if early:
+                self._names = chunk.names(place) or self._names
         elif kind == "job":
             self._job = line.decode("utf-8", "replace").removeprefix("Complete job name: ").strip()
         elif kind:
