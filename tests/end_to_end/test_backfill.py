@@ -6,6 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from bot.demo import deliveries, users
@@ -13,6 +14,8 @@ from bot.demo.github.records import RunRecord
 from storage import failures, inbox_admin
 from storage.tables import effects, pipeline_failures, pipeline_runs
 from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World, opened
+
+pytestmark = pytest.mark.slow
 
 RUNS = "/repos/{owner}/{repo}/actions/runs"
 JOBS = "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from bot.demo import deliveries, users
 from bot.demo.github.recording import RecordedRequest
@@ -22,6 +23,8 @@ from storage import inbox_admin
 from storage.database import Database
 from tests.end_to_end.processes import Outside, Program, buried, outside
 from tests.end_to_end.world import PYTEST_LOG, RUFF_LOG
+
+pytestmark = pytest.mark.slow
 
 KILLS = 10
 SEED = 20261125

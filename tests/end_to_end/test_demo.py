@@ -16,6 +16,8 @@ import pytest
 
 from bot.demo.show import visible
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "bot", "demo")
 HOSTILE = {

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot import settings
 from bot.demo import deliveries
 from bot.demo.github.server import StandInGitHub
@@ -15,6 +17,8 @@ from bot.doctor.examine import examine
 from tests.end_to_end.processes import Program
 from tests.end_to_end.world import REPO, SECRET, World, opened
 from tests.openapi import check_request
+
+pytestmark = pytest.mark.slow
 
 HOOK = "https://pipeline.example.com/webhook"
 

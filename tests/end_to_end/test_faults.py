@@ -19,6 +19,8 @@ from storage.inbox_admin import JobListing
 from storage.tables import READY, jobs
 from tests.end_to_end.world import PYTEST_LOG, World
 
+pytestmark = pytest.mark.slow
+
 UNCLEAR_LOG = "2026-11-20T10:00:01.0000000Z ##[error]Process completed with exit code 1.\n"
 PATIENCE = 60
 

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bot.demo import deliveries
 from bot.demo.webhooks import Delivery
 from storage import inbox_admin, installations
@@ -17,6 +19,8 @@ from storage.lock import SoleProcess
 from storage.model import NewDelivery, Repository
 from tests.end_to_end.processes import Program
 from tests.end_to_end.world import REPO, World, opened
+
+pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

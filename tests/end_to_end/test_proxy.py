@@ -19,6 +19,8 @@ from bot.proxy import Events, Lines, NotTaken, Proxy, read_message
 from bot.settings import serving_mistakes
 from tests.end_to_end.world import REPO, SECRET, World, opened
 
+pytestmark = pytest.mark.slow
+
 SECRETS = (SECRET.encode(),)
 
 

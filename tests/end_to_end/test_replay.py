@@ -8,10 +8,14 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from bot.demo import deliveries
 from bot.demo.webhooks import Delivery
 from tests.end_to_end.processes import ROOT
 from tests.end_to_end.world import World, opened
+
+pytestmark = pytest.mark.slow
 
 
 def saved(folder: Path, *found: Delivery) -> str:

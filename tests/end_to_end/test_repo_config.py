@@ -236,7 +236,9 @@ async def test_with_a_token_mistakes_go_to_the_log(
     configure(token_world, "labels: [ci]\nnotfy: 1\n")
     await red(token_world)
     assert token_world.check_runs == []
-    [line] = [line for line in capsys.readouterr().out.splitlines() if "mistake in the configuration" in line]
+    captured = capsys.readouterr()
+    told = (captured.out + captured.err).splitlines()
+    [line] = [line for line in told if "mistake in the configuration" in line]
     assert "line=2" in line
     assert "perhaps `notify` is meant" in line
     assert "ci" in token_world.issues[0].labels

@@ -30,6 +30,8 @@ from tests.end_to_end.processes import Program, buried, free_port
 from tests.end_to_end.world import REPO, running
 from tests.openapi import check_request
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "https://ci.example.com"
 NAME = "Pipeline Monitor of octo"
 CONVERSION = "/app-manifests/{code}/conversions"

@@ -18,6 +18,8 @@ from storage.database import Database
 from tests.end_to_end.processes import Outside, Program, buried, outside
 from tests.end_to_end.world import PYTEST_LOG, REPO
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncIterator[Outside]:

@@ -19,6 +19,8 @@ from storage.tables import pipeline_failures, pipeline_runs
 from storage.tables import schedules as table
 from tests.end_to_end.world import REPO, World, opened
 
+pytestmark = pytest.mark.slow
+
 ATTEMPTS = "/app/hook/deliveries/{delivery_id}/attempts"
 LIST = "/app/hook/deliveries"
 HOUR = 3600

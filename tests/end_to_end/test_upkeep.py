@@ -7,12 +7,16 @@ import sqlite3
 import time
 from pathlib import Path
 
+import pytest
+
 from bot.demo import deliveries
 from storage import runs
 from storage.database import Database
 from tests.end_to_end.test_inbox import pipeline
 from tests.end_to_end.world import REPO, World, opened
 from tests.factories import a_run
+
+pytestmark = pytest.mark.slow
 
 DAY = 86_400
 
