@@ -20,6 +20,8 @@ from storage.model import Mute
 from tests.end_to_end.test_notices import green, logs_of
 from tests.end_to_end.world import PYTEST_LOG, REPO, World, opened
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "ghu_" + "c0p1l0t" * 5
 ASSIGN = "POST /repos/{owner}/{repo}/issues/{issue_number}/assignees"
 TIMELINE = "GET /repos/{owner}/{repo}/issues/{issue_number}/timeline"
