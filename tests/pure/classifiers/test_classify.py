@@ -56,7 +56,7 @@ OUTCOMES = {
     ),
     Category.DEPLOYMENT: (
         "npm publish",
-        "npm error code E403\nnpm error 403 403 Forbidden - PUT https://registry.npmjs.org/a - "
+        "npm error code E403\nnpm error 403 403 Forbidden - PUT https://registry.example.org/a - "
         "You cannot publish over the previously published versions: 1.0.0.",
     ),
     Category.DEPENDENCY: ("pip install -r r.txt", "ERROR: No matching distribution found for nopackage==9"),
