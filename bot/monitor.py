@@ -17,7 +17,7 @@ from bot.handoff import Allowance
 from bot.perform.handoff import HandOffs
 from bot.perform.performer import Performer, pull_comment_key
 from bot.policy import RunFacts
-from bot.pulls import is_stale, with_pull_request
+from bot.pulls import gone_branches, is_stale, with_pull_request
 from bot.reading import Reading, RunReader
 from bot.recorder import Recorder
 from bot.repo_config import DEFAULTS, RepoConfig
@@ -175,8 +175,11 @@ class PipelineMonitor:
     ) -> None:
         stale = stale or await is_stale(self._database, run)
         settings = (await self._configs.of(repo, github)).settings
+        gone = await gone_branches(self._database, run, repo, github) if run.conclusion == "success" else frozenset()
         async with self._database.read() as conn:
-            facts = replace(await self._facts(conn, run, repo, red, stale=stale), settings=settings)
+            recovered = await reports.recovered_issues(conn, repo.id, gone)
+            facts = await self._facts(conn, run, repo, red, stale=stale)
+            facts = replace(facts, settings=settings, recovered=recovered)
         actions = policy.decide(facts)
         await self._handoffs.plan(actions, run, repo, Allowance(settings.agent.assign, settings.agent.daily))
         await self._performer.perform(actions, run, repo, github, notes)
@@ -193,7 +196,7 @@ class PipelineMonitor:
             run=run,
             failures=red,
             issues=await reports.issues_of(conn, repo.id, red),
-            recovered=await reports.recovered_issues(conn, repo.id),
+            recovered=(),
             has_check_run=check is not None,
             can_check=self._gateway.app_id is not None,
             pull_request=pull,

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import structlog
 
-from bot import policy
+from bot import policy, reports
 from bot.errors import GitHubRefused
 from bot.github.client import GitHub
 from storage import runs
 from storage.database import Database
-from storage.model import Run
+from storage.model import Repository, Run
 
 log = structlog.get_logger(__name__)
+
+MOST_ASKED = 5
 
 
 async def with_pull_request(run: Run, github: GitHub) -> Run:
@@ -32,6 +34,18 @@ async def with_pull_request(run: Run, github: GitHub) -> Run:
     return replace(
         run, pull_request=found.number, base_branch=run.base_branch or (found.base.ref if found.base else "")
     )
+
+
+async def gone_branches(database: Database, run: Run, repo: Repository, github: GitHub) -> frozenset[str]:
+    """Branches that alone keep an issue open although they do not exist any more; asked of GitHub, the latest few."""
+    async with database.read() as conn:
+        red = await reports.branches_that_keep_issues_open(conn, repo.id)
+    asked = [branch for branch in red if branch not in {run.branch, repo.default_branch, ""}][:MOST_ASKED]
+    try:
+        return frozenset([branch for branch in asked if not await github.has_branch(repo.full_name, branch)])
+    except GitHubRefused as error:
+        log.warning("branches could not be looked up", reason=str(error))
+        return frozenset()
 
 
 async def is_stale(database: Database, run: Run) -> bool:

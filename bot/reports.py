@@ -119,17 +119,30 @@ async def outage_report(
     return OutageReport(repository=repo.full_name, web_url=web_url, run=run, failures=tuple(newest), key=key, kind=kind)
 
 
-async def recovered_issues(conn: AsyncConnection, repo_id: int) -> tuple[Issue, ...]:
-    """Open issues, one for each number, of which nothing that crossed the threshold is red any more."""
+async def recovered_issues(
+    conn: AsyncConnection, repo_id: int, gone_branches: frozenset[str] = frozenset()
+) -> tuple[Issue, ...]:
+    """Open issues, one for each number, of which nothing that crossed the threshold is red any more.
+
+    Branches that are gone do not count.
+    """
     by_number: dict[int, list[Issue]] = {}
     for issue in await issues.open_issues(conn, repo_id):
         by_number.setdefault(issue.number, []).append(issue)
     recovered = []
     for same in by_number.values():
-        red = [await failures.open_crossed(conn, repo_id, issue.fingerprint) for issue in same]
+        red = [await failures.open_crossed(conn, repo_id, issue.fingerprint, gone_branches) for issue in same]
         if not any(red):
             recovered.append(same[0])
     return tuple(recovered)
+
+
+async def branches_that_keep_issues_open(conn: AsyncConnection, repo_id: int) -> list[str]:
+    """Where failures with an open issue are still red, the latest first."""
+    found: list[str] = []
+    for issue in await issues.open_issues(conn, repo_id):
+        found += [failure.branch for failure in await failures.open_crossed(conn, repo_id, issue.fingerprint)]
+    return list(dict.fromkeys(found))
 
 
 async def issues_of(conn: AsyncConnection, repo_id: int, red: tuple[Failure, ...]) -> Mapping[str, Issue]:

@@ -111,6 +111,14 @@ class GitHub:
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise Retry(f"the log of job {job_id} broke off: {type(error).__name__}") from error
 
+    async def has_branch(self, repository: str, branch: str) -> bool:
+        """Whether a branch exists."""
+        try:
+            await self._transport.get("/repos/{owner}/{repo}/branches/{branch}", **_names(repository), branch=branch)
+        except NotFound:
+            return False
+        return True
+
     async def rerun_failed_jobs(self, repository: str, run_id: int) -> None:
         """Start the failed jobs of a run again; 403 (Forbidden) while it is still going."""
         await self._transport.post(

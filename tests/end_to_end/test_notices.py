@@ -234,3 +234,14 @@ async def test_a_forks_release_branch_is_no_release_of_ours(world: World) -> Non
     await world.fail(branch="release/1.0", sha=pull.pull.head_sha, event="pull_request", head_repository="stranger/app")
     assert world.comments(pull.number) == []
     assert "medium" in (world.check_runs[0].summary or "")
+
+
+async def test_a_branch_that_is_gone_does_not_keep_the_issue_open(world: World) -> None:
+    await world.fail()
+    await world.fail(branch="release/1.0")
+    await green(world)
+    assert world.issues[0].state == "open"
+    del world.state.repository(REPO).branches["release/1.0"]
+    await world.fail(RUFF_LOG)
+    await green(world)
+    assert [issue.state for issue in world.issues] == ["closed", "closed"]
