@@ -25,7 +25,7 @@ from bot.suite_reading import SuiteReader
 from storage import effects, failures, issues, runs, words
 from storage.database import Database
 from storage.effects import check_run_key
-from storage.model import Failure, Repository, Run
+from storage.model import Failure, Issue, Repository, Run
 
 log = structlog.get_logger(__name__)
 
@@ -178,14 +178,21 @@ class PipelineMonitor:
         gone = await gone_branches(self._database, run, repo, github) if run.conclusion == "success" else frozenset()
         async with self._database.read() as conn:
             recovered = await reports.recovered_issues(conn, repo.id, gone)
-            facts = await self._facts(conn, run, repo, red, stale=stale)
-            facts = replace(facts, settings=settings, recovered=recovered)
+            facts = await self._facts(conn, run, repo, red, recovered=recovered, settings=settings, stale=stale)
         actions = policy.decide(facts)
         await self._handoffs.plan(actions, run, repo, Allowance(settings.agent.assign, settings.agent.daily))
         await self._performer.perform(actions, run, repo, github, notes)
 
     async def _facts(
-        self, conn: AsyncConnection, run: Run, repo: Repository, red: tuple[Failure, ...], *, stale: bool
+        self,
+        conn: AsyncConnection,
+        run: Run,
+        repo: Repository,
+        red: tuple[Failure, ...],
+        *,
+        recovered: tuple[Issue, ...],
+        settings: RepoConfig,
+        stale: bool,
     ) -> RunFacts:
         now = int(self._clock())
         pull = None if stale or not policy.belongs_to_pull(run) else run.pull_request
@@ -196,7 +203,7 @@ class PipelineMonitor:
             run=run,
             failures=red,
             issues=await reports.issues_of(conn, repo.id, red),
-            recovered=(),
+            recovered=recovered,
             has_check_run=check is not None,
             can_check=self._gateway.app_id is not None,
             pull_request=pull,
@@ -204,6 +211,7 @@ class PipelineMonitor:
             opened_last_hour=await issues.opened_since(conn, repo.id, now - HOUR),
             now=now,
             muted=frozenset(muted),
+            settings=settings,
         )
 
     async def _has_done(self, key: str) -> bool:
