@@ -177,6 +177,7 @@ def gateway_of(settings: Settings, session: aiohttp.ClientSession, metrics: Metr
         app_key=AppKey(settings.app_id, pem) if settings.app_id is not None and pem is not None else None,
         user_token=settings.token.get_secret_value() if settings.token is not None else None,
         copilot_token=settings.copilot_token.get_secret_value() if settings.copilot_token is not None else None,
+        log_hosts=settings.log_hosts,
         on_call=metrics.called,
     )
 
@@ -231,15 +232,23 @@ def _aside(parts: Parts, *, with_web: bool, with_worker: bool) -> Iterator[Corou
 
 
 async def _web(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock: Clock) -> web.AppRunner:
+    settings = parts.settings
     handler = WebhookHandler(
         parts.intake,
-        WebhookRules(parts.settings.mode, parts.settings.secrets),
-        setup=SetupRoutes(parts.setup, web_url=parts.settings.web_url),
+        WebhookRules(settings.mode, settings.secrets, settings.app_id, settings.request_seconds),
+        setup=SetupRoutes(parts.setup, web_url=settings.web_url),
         metrics=parts.metrics,
         readiness=lambda: _unready(parts, with_worker=with_worker),
         refresh_metrics=lambda: _gauge(parts, clock),
     )
-    runner = web.AppRunner(handler.application(), access_log=None, shutdown_timeout=5.0)
+    # aiohttp counts the keep-alive time from the connection's start too: whoever sends no whole head is cut off.
+    runner = web.AppRunner(
+        handler.application(),
+        access_log=None,
+        shutdown_timeout=5.0,
+        keepalive_timeout=settings.request_seconds,
+        lingering_time=min(10.0, settings.request_seconds),
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     return runner

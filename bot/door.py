@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from bot.events import Whole
 from bot.router import BY_KEY, EVENTS, Lane
 
 ACTIONS_SLUG = "github-actions"
@@ -18,7 +19,7 @@ class NotAnObject(ValueError):
 
 
 class _Id(msgspec.Struct):
-    id: int
+    id: Whole
     full_name: str | None = None
 
 

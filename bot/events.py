@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from storage.model import Run
+
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What a database's integer column holds; GitHub's ids are far from its end."""
 
 
 class Unreadable(ValueError):
@@ -28,17 +31,17 @@ class Account(Shape, frozen=True):
 
 
 class App(Shape, frozen=True):
-    id: int
+    id: Whole
     slug: str | None = None
     name: str | None = None
 
 
 class InstallationRef(Shape, frozen=True):
-    id: int
+    id: Whole
 
 
 class RepositoryRef(Shape, frozen=True):
-    id: int
+    id: Whole
     full_name: str
     private: bool = True
     """Missing means private: a fact nobody knows to be public is not told."""
@@ -48,7 +51,7 @@ class RepositoryRef(Shape, frozen=True):
 
 
 class HeadRepository(Shape, frozen=True):
-    id: int
+    id: Whole
     full_name: str | None = None
     owner: Account | None = None
 
@@ -64,19 +67,19 @@ class PullHead(Shape, frozen=True):
 
 
 class PullRef(Shape, frozen=True):
-    number: int
+    number: Whole
     base: PullBase | None = None
     head: PullHead | None = None
 
 
 class WorkflowRunShape(Shape, frozen=True):
-    id: int
+    id: Whole
     head_sha: str
     status: str
     created_at: datetime
-    workflow_id: int = 0
-    run_attempt: int = 1
-    run_number: int = 0
+    workflow_id: Whole = 0
+    run_attempt: Whole = 1
+    run_number: Whole = 0
     event: str = ""
     name: str | None = None
     display_title: str | None = None
@@ -101,7 +104,7 @@ class WorkflowRunEvent(Shape, frozen=True):
 
 
 class CheckSuiteShape(Shape, frozen=True):
-    id: int
+    id: Whole
     head_sha: str
     app: App
     head_branch: str | None = None
@@ -110,7 +113,7 @@ class CheckSuiteShape(Shape, frozen=True):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     pull_requests: list[PullRef] | None = None
-    latest_check_runs_count: int = 0
+    latest_check_runs_count: Whole = 0
 
 
 class CheckSuiteEvent(Shape, frozen=True):
@@ -123,7 +126,7 @@ class CheckSuiteEvent(Shape, frozen=True):
 
 
 class CheckRunShape(Shape, frozen=True):
-    id: int
+    id: Whole
     head_sha: str
     app: App | None = None
 
@@ -144,7 +147,7 @@ class CheckRunEvent(Shape, frozen=True):
 
 
 class CommentShape(Shape, frozen=True):
-    id: int
+    id: Whole
     body: str | None
     user: Account | None = None
     performed_via_github_app: App | None = None
@@ -152,7 +155,7 @@ class CommentShape(Shape, frozen=True):
 
 
 class IssueShape(Shape, frozen=True):
-    number: int
+    number: Whole
     state: str = "open"
     state_reason: str | None = None
     user: Account | None = None
@@ -182,13 +185,13 @@ class IssuesEvent(Shape, frozen=True):
 
 
 class InstallationShape(Shape, frozen=True):
-    id: int
+    id: Whole
     account: Account | None = None
     suspended_at: datetime | None = None
 
 
 class InstalledRepository(Shape, frozen=True):
-    id: int
+    id: Whole
     full_name: str
     private: bool = True
 

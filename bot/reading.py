@@ -32,6 +32,11 @@ READ_OF_A_KIND = 8
 """Beyond 32 failed jobs, so many of each matrix are read; their other legs are judged by them."""
 AT_ONCE = 4
 WEAK = 0.5
+NO_LOG = {
+    Absent.MISSING: "The job left no log.",
+    Absent.EXPIRED: "The log had expired.",
+    Absent.ELSEWHERE: "The log lies on a host that this installation of the program does not read from.",
+}
 TIME_LIMIT = re.compile(r"has exceeded the maximum execution time", re.IGNORECASE)
 
 
@@ -146,7 +151,7 @@ class RunReader:
             wait = self._may_come_in(job) if error.why is Absent.MISSING else None
             if wait is not None:
                 raise Retry(f"the log of job {job.id} is not there yet", after=wait, counts=False) from error
-            return _NoLog("The log had expired." if error.why is Absent.EXPIRED else "The job left no log.")
+            return _NoLog(NO_LOG[error.why])
         return opened
 
     def _may_come_in(self, job: Job) -> float | None:

@@ -32,6 +32,8 @@ def _lower(value: object) -> object:
 
 
 LogLevel = Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)]
+LOG_HOSTS = r"^[\sA-Za-z0-9.,-]+$"
+"""Names of hosts with commas between them; no ports, no schemes, no wildcards."""
 LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_lower)]
 
 
@@ -73,6 +75,8 @@ class Settings(BaseSettings):
     allow_ephemeral: bool = Field(False, validation_alias="PIPELINE_ALLOW_EPHEMERAL")  # noqa: FBT003
     dyno: str | None = Field(None, validation_alias="DYNO")
     lease_seconds: float = Field(60, validation_alias="PIPELINE_LEASE_SECONDS", gt=0.5, le=3600)
+    request_seconds: float = Field(75, validation_alias="PIPELINE_REQUEST_SECONDS", ge=0.1, le=3600)
+    more_log_hosts: str | None = Field(None, validation_alias="PIPELINE_LOG_HOSTS", pattern=LOG_HOSTS)
     writes_per_minute: int = Field(80, validation_alias="PIPELINE_WRITES_PER_MINUTE", ge=1, le=1_000_000)
 
     @classmethod
@@ -110,6 +114,11 @@ class Settings(BaseSettings):
         if parts.netloc == "api.github.com":
             return "https://github.com"
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def log_hosts(self) -> tuple[str, ...]:
+        """Hosts that job logs may be read from, besides those that belong to GitHub; each with all below it."""
+        return tuple(host.strip(" .").lower() for host in (self.more_log_hosts or "").split(",") if host.strip(" ."))
 
     @property
     def secrets(self) -> tuple[bytes, ...]:

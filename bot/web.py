@@ -5,6 +5,7 @@ Signature: docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import re
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from bot.door import NotAnObject
 from bot.intake import LARGEST_BODY, Intake
 from bot.metrics import Metrics
 from bot.render.front_page import front_page
+from bot.request_ids import named
 from bot.setup.routes import SetupRoutes
 from storage.errors import DatabaseUnavailable, InboxFull
 
@@ -25,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 HEADER_VALUE = re.compile(r"^[\x21-\x7e]{1,200}$")
 RETRY_SECONDS = "30"
+TARGET_ID = "X-GitHub-Hook-Installation-Target-ID"
+"""The App's id in an App's deliveries, the repository's or organisation's in those of their own webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,10 @@ class WebhookRules:
     mode: str
     """`app`, `token` or `none`."""
     secrets: tuple[bytes, ...]
+    app_id: int | None = None
+    """Whose deliveries are taken, where they say whose they are; None takes any."""
+    seconds: float = 75
+    """How long a body may take to arrive."""
 
 
 class _Refusal(Exception):
@@ -66,7 +74,7 @@ class WebhookHandler:
 
     def application(self) -> web.Application:
         """The aiohttp application with every route of the contract."""
-        app = web.Application(client_max_size=LARGEST_BODY + 1)
+        app = web.Application(client_max_size=LARGEST_BODY + 1, middlewares=[named])
         app.router.add_post("/webhook", self._webhook)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -81,8 +89,9 @@ class WebhookHandler:
         except _Refusal as refusal:
             headers = {"Retry-After": RETRY_SECONDS} if refusal.status == 503 else {}
             answer = web.Response(status=refusal.status, text=f"{refusal}\n", headers=headers)
-            if refusal.status == 413:
+            if refusal.status in {408, 413}:
                 answer.force_close()
+            log.info("a delivery was refused", status=refusal.status, reason=str(refusal), **_said(request))
         self._metrics.deliveries.labels(str(answer.status)).inc()
         return answer
 
@@ -91,8 +100,11 @@ class WebhookHandler:
             raise _Refusal(503, "no credentials yet: open / on this server to set it up")
         if request.content_type not in {"application/json", "application/x-www-form-urlencoded"}:
             raise _Refusal(415, "send application/json")
-        raw = await _body(request)
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise _Refusal(415, "send the body as it is; the signature is over the bytes as they come")
+        raw = await self._raw(request)
         self._verify(raw, request.headers.get("X-Hub-Signature-256", ""))
+        self._is_for_us(request.headers.get(TARGET_ID, ""))
         event = _header(request, "X-GitHub-Event")
         guid = _header(request, "X-GitHub-Delivery")
         body = _json_of(raw) if request.content_type != "application/json" else raw
@@ -116,6 +128,18 @@ class WebhookHandler:
             good |= hmac.compare_digest(wanted, given)
         if not good:
             raise _Refusal(401, "the signature in X-Hub-Signature-256 is missing or wrong")
+
+    def _is_for_us(self, target: str) -> None:
+        """An App's delivery names the App. Another's would take the place of ours, which has the same id."""
+        if target and self._rules.app_id is not None and target != str(self._rules.app_id):
+            raise _Refusal(403, f"{TARGET_ID} is not the id of this GitHub App; remove that webhook")
+
+    async def _raw(self, request: web.Request) -> bytes:
+        try:
+            async with asyncio.timeout(self._rules.seconds):
+                return await _body(request)
+        except TimeoutError:
+            raise _Refusal(408, f"the body did not arrive within {self._rules.seconds:g} seconds") from None
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
@@ -150,6 +174,13 @@ async def _body(request: web.Request) -> bytes:
             raise too_large
         parts.append(part)
     return b"".join(parts)
+
+
+def _said(request: web.Request) -> dict[str, str]:
+    """What the sender of a refused delivery called it, where that can stand in a log."""
+    named_so = {"delivery": "X-GitHub-Delivery", "event_name": "X-GitHub-Event"}
+    given = {field: request.headers.get(header, "") for field, header in named_so.items()}
+    return {field: value for field, value in given.items() if HEADER_VALUE.match(value)}
 
 
 def _header(request: web.Request, name: str) -> str:

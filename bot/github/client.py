@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from bot.errors import NotFound, Retry
 from bot.events import WorkflowRunShape
 from bot.github.file import FileOpener, RepositoryFile, first_bytes
 from bot.github.joblog import chunks, open_log
+from bot.github.log_hosts import LogHosts
 from bot.github.shapes import (
     AnnotationShape,
     CheckRunShape,
@@ -47,8 +49,9 @@ MOST_ANNOTATIONS = 100
 class GitHub:
     """Calls on repositories of one installation. `repository` is always `owner/name`."""
 
-    def __init__(self, transport: Transport, *, app_id: int | None, login: str | None) -> None:
+    def __init__(self, transport: Transport, *, app_id: int | None, login: str | None, log_hosts: LogHosts) -> None:
         self._transport = transport
+        self._open_log = partial(open_log, hosts=log_hosts)
         self.app_id = app_id
         """Id of our App; None in token mode, where GitHub refuses check runs."""
         self._login = login
@@ -105,7 +108,7 @@ class GitHub:
     async def log(self, repository: str, job_id: int) -> AsyncIterator[AsyncIterator[bytes]]:
         """The job's log as a stream of bytes; raises NoLog where there is none."""
         route = "/repos/{owner}/{repo}/actions/jobs/{id}/logs"
-        async with self._transport.stream(route, open_log, **_names(repository), id=str(job_id)) as answer:
+        async with self._transport.stream(route, self._open_log, **_names(repository), id=str(job_id)) as answer:
             try:
                 yield chunks(answer)
             except (aiohttp.ClientError, TimeoutError) as error:

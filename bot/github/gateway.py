@@ -13,6 +13,7 @@ from bot.github.auth import AppKey, InstallationToken, InstallationTokens
 from bot.github.client import GitHub
 from bot.github.hook import AppHook
 from bot.github.limits import Limits
+from bot.github.log_hosts import LogHosts
 from bot.github.shapes import InstallationShape, OwnAppShape, TokenShape, read
 from bot.github.transport import OnCall, Transport
 
@@ -32,10 +33,12 @@ class Gateway:
         app_key: AppKey | None = None,
         user_token: str | None = None,
         copilot_token: str | None = None,
+        log_hosts: tuple[str, ...] = (),
         on_call: OnCall | None = None,
     ) -> None:
         self._session = session
         self._api_url = api_url
+        self._log_hosts = LogHosts(api_url, log_hosts)
         self._writes_per_minute = writes_per_minute
         self._app_key = app_key
         self._user_token = user_token
@@ -73,7 +76,7 @@ class Gateway:
 
     async def _make(self, installation_id: int) -> GitHub:
         if self._app_key is None:
-            return GitHub(self._transport(self._fixed_token), app_id=None, login=None)
+            return GitHub(self._transport(self._fixed_token), app_id=None, login=None, log_hosts=self._log_hosts)
         if installation_id == 0:
             raise GiveUp("the delivery names no installation; only an App's own webhook does")
 
@@ -83,7 +86,9 @@ class Gateway:
         def forget(text: str) -> None:
             self._tokens.forget(installation_id, text)
 
-        return GitHub(self._transport(token, forget), app_id=self._app_key.app_id, login=f"{await self.slug()}[bot]")
+        login = f"{await self.slug()}[bot]"
+        transport = self._transport(token, forget)
+        return GitHub(transport, app_id=self._app_key.app_id, login=login, log_hosts=self._log_hosts)
 
     @property
     def hook(self) -> AppHook | None:

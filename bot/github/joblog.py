@@ -11,13 +11,20 @@ from enum import Enum
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+import structlog
+from yarl import URL
 
 from bot.errors import Retry
+from bot.github.log_hosts import LogHosts
+
+log = structlog.get_logger(__name__)
 
 CHUNK = 64 * 1024
 LARGEST_LOG = 512 * 2**20
 """Bytes after which a log is not read any further; GitHub's own pages stop far earlier."""
 TIMEOUT = aiohttp.ClientTimeout(total=300, connect=10, sock_read=30)
+MOVED = frozenset({301, 302, 303, 307, 308})
+MOST_HOPS = 3
 
 
 class Absent(Enum):
@@ -25,6 +32,7 @@ class Absent(Enum):
 
     MISSING = "missing"
     EXPIRED = "expired"
+    ELSEWHERE = "elsewhere"
 
 
 class NoLog(Exception):
@@ -35,7 +43,9 @@ class NoLog(Exception):
         self.why = why
 
 
-async def open_log(session: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
+async def open_log(
+    session: aiohttp.ClientSession, url: str, headers: dict[str, str], *, hosts: LogHosts
+) -> aiohttp.ClientResponse:
     """The log's open response; the caller closes it. Raises NoLog, or aiohttp's errors.
 
     A refusal of the API itself (401, 403, 429, 5xx) is returned as it is, for the caller to judge.
@@ -46,15 +56,36 @@ async def open_log(session: aiohttp.ClientSession, url: str, headers: dict[str, 
         # The repository was renamed: the API itself answers at another address. A log's address comes with 302.
         answer.release()
         answer = await session.get(moved, headers=headers, allow_redirects=False, timeout=TIMEOUT)
-    if answer.status not in {301, 302, 303, 307, 308}:
+    for _ in range(MOST_HOPS):
+        if answer.status not in MOVED:
+            return await _checked(answer)
+        target = _target(answer, hosts)
+        # The signed address is its own permission; the token must not travel to the log store.
+        answer = await session.get(target, allow_redirects=False, timeout=TIMEOUT)
+    if answer.status not in MOVED:
         return await _checked(answer)
-    location = answer.headers.get("Location", "")
-    target = urljoin(url, location)
     answer.release()
-    if not location or urlsplit(target).scheme not in {"http", "https"}:
-        raise Retry(f"GitHub redirected the log to {location[:80]!r}, which is not an http(s) address")
-    # The signed address is its own permission; the token must not travel to the log store.
-    return await _checked(await session.get(target, timeout=TIMEOUT, max_redirects=2))
+    raise Retry(f"GitHub redirected the log more than {MOST_HOPS} times")
+
+
+def _target(answer: aiohttp.ClientResponse, hosts: LogHosts) -> URL:
+    """Where the redirect leads; what is judged here is what is asked, parsed once."""
+    location = answer.headers.get("Location", "")
+    answer.release()
+    try:
+        target = answer.url.join(URL(location, encoded=True))
+    except ValueError as error:
+        raise Retry(f"GitHub redirected the log to {location[:80]!r}, which is no address") from error
+    if not location or not target.raw_host:
+        raise Retry(f"GitHub redirected the log to {location[:80]!r}, which is no address")
+    if not hosts.allow(target):
+        log.warning(
+            "a log was not read: its host is not allowed; PIPELINE_LOG_HOSTS names further ones",
+            scheme=target.scheme,
+            host=target.raw_host,
+        )
+        raise NoLog(Absent.ELSEWHERE)
+    return target
 
 
 async def _checked(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:

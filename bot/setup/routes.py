@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +18,7 @@ from bot.setup.wrong_turns import wrong_turn
 log = structlog.get_logger(__name__)
 
 LARGEST_FORM = 16 * 2**10
+FORM_SECONDS = 30
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -133,10 +135,14 @@ async def _fields(request: web.Request) -> dict[str, str]:
     if (request.content_length or 0) > LARGEST_FORM:
         raise Wrong("too large")
     raw = b""
-    async for piece in request.content.iter_any():
-        raw += piece
-        if len(raw) > LARGEST_FORM:
-            raise Wrong("too large")
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            async for piece in request.content.iter_any():
+                raw += piece
+                if len(raw) > LARGEST_FORM:
+                    raise Wrong("too large")
+    except TimeoutError as error:
+        raise Wrong("no form", "it did not arrive in time") from error
     try:
         return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=20))
     except ValueError as error:

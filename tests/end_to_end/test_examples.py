@@ -20,7 +20,7 @@ async def test_every_published_example_of_a_handled_event_is_taken(world: World)
         pytest.skip(f"GitHub's examples cannot be had: {error}")
     assert len(examples) >= 20
     for number, (event, payload) in enumerate(examples):
-        assert await world.send(Delivery(event, payload, app_id=1, guid=f"example-{number}")) == 202, event
+        assert await world.send(Delivery(event, payload, app_id=world.app_id, guid=f"example-{number}")) == 202, event
     dead = await world.settled()
     # The examples' installations are not ours, so work that asks GitHub ends with that reason; nothing else may.
     assert {reason for reason in dead.values() if any(bug in reason for bug in BUGS)} == set()

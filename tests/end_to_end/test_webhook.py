@@ -47,7 +47,7 @@ async def test_the_same_delivery_again_has_no_second_effect(world: World) -> Non
 
 @pytest.mark.parametrize("event", ["workflow_job", "push", "ping", "star", "a_new_event"])
 async def test_an_event_nobody_handles_is_answered_and_not_stored(world: World, event: str) -> None:
-    delivery = Delivery(event, {"action": "completed", "zen": "Design for failure."}, app_id=1, guid="g-1")
+    delivery = Delivery(event, {"action": "completed", "zen": "Design for failure."}, app_id=world.app_id, guid="g-1")
     assert await world.send(delivery) == 202
     assert await stored(world) == 0
 
@@ -157,11 +157,11 @@ async def test_an_oversize_body_in_chunks_is_refused(world: World) -> None:
     assert (await world.get("/healthz"))[0] == 200
 
 
-async def test_a_compressed_body_is_measured_unpacked_or_refused(world: World) -> None:
+async def test_a_compressed_body_is_refused_because_the_signature_is_over_what_is_sent(world: World) -> None:
     delivery = green(world)
     packed = gzip.compress(b" " * (40 * 2**20))
     headers = {**sign(SECRET, packed, delivery), "Content-Encoding": "gzip"}
-    assert await world.post(packed, headers) in {400, 401, 413, 415}
+    assert await world.post(packed, headers) == 415
     assert await stored(world) == 0
 
 
@@ -203,6 +203,9 @@ WRONG = [
     {"workflow_run": [1]},
     {"repository": "octo/app"},
     {"repository": {"id": None, "full_name": 3}},
+    {"repository": {"id": 2**63, "full_name": "octo/app"}},
+    {"installation": {"id": 2**64}},
+    {"installation": {"id": -1}},
     {"installation": 7},
     {"action": ["completed"]},
     {"action": {"a": 1}},
@@ -212,7 +215,7 @@ WRONG = [
 @pytest.mark.parametrize("change", WRONG, ids=[json.dumps(change) for change in WRONG])
 async def test_wrong_types_end_dead_with_their_reason_and_never_in_500(world: World, change: dict[str, object]) -> None:
     payload = {**green(world).payload, **change}
-    delivery = Delivery("workflow_run", payload, app_id=1, guid="wrong-1")
+    delivery = Delivery("workflow_run", payload, app_id=world.app_id, guid="wrong-1")
     status = await world.send(delivery)
     assert status in {202, 400}
     dead = await world.settled()

@@ -58,6 +58,11 @@ class World:
     session: aiohttp.ClientSession
     sent: list[str] = field(default_factory=list)
 
+    @property
+    def app_id(self) -> int:
+        """The App that the program is."""
+        return self.parts.settings.app_id or 0
+
     async def send(self, delivery: Delivery, *, secret: str | None = SECRET) -> int:
         """Deliver once, signed; the status of the answer."""
         body = delivery.body
