@@ -1,110 +1,145 @@
 """Shortens a rule's pattern for the search in a set, where a hit is only a candidate for the rule itself.
 
-The result finds at least the same lines. What only reaches for the end of a line (`.*$`, optional tails) is left out:
-in a set, each of these would have to be followed to the end of every line that begins like it.
+The result finds at least the same lines. Of a pattern with wildcards inside, only its most telling stretch between two
+of them is kept (`^error: cannot format \\S+: .*$` is looked for as `^error: cannot format \\S`): many patterns with
+wildcards in one automaton multiply its states, so that it is never done with being built, and each has to be followed
+to the end of every line that begins like it.
 """
 
 from __future__ import annotations
 
 import re
 
-_Piece = tuple["str | _Group", str]
-_TOKEN = re.compile(
-    r"\\[pPx]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\(\?P<\w+>|\(\?[a-zA-Z-]*:|\(\?[a-zA-Z-]+\)|\(|\)|\|"
-    r"|[*+?]\??|\{\d+(?:,\d*)?\}\??|.",
-    re.DOTALL,
-)
+from classifiers.pattern_tree import Group, Piece, endless, optional, parsed, text_of
 
-
-_OPTIONAL = ("*", "?", "{0,")
-
-
-class _Group:
-    """Alternatives of pieces; a piece is a text or a group, and its quantifier."""
-
-    __slots__ = ("alternatives", "opening")
-
-    def __init__(self, opening: str) -> None:
-        self.opening = opening
-        self.alternatives: list[list[_Piece]] = [[]]
-
-    def text(self) -> str:
-        """The group as a pattern, names of captures left out."""
-        return f"{self.opening}{'|'.join(_text(part) for part in self.alternatives)})" if self.opening else self.inside
-
-    @property
-    def inside(self) -> str:
-        return "|".join(_text(part) for part in self.alternatives)
+TELLING = 5.0
+"""Characters that a stretch has to have, so that it is not in every other line."""
+_NARROW = re.compile(r"\\[ds]|[^\\.\[(]|\\[^dDsSwWbB]|\[[\\d.\s,:+-]*\]")
+"""What may be repeated in a stretch: digits, spaces, one character."""
+_COMMON = re.compile(r"(?i)errors?|fail(?:ed|ure)?s?|warn(?:ing)?|test(?:s|ing)?|run|not|the|with|from|file|build")
+_WEIGHTS = {"^": 1.0, "$": 0.7, ".": 0.0, r"\S": 0.1, r"\w": 0.3, r"\b": 0.3, r"\s": 0.5, r"\d": 0.8}
+_FLAGS = re.compile(r"\(\?[a-zA-Z]+\)")
+_Stretch = tuple[float, list[Piece]]
+"""How telling it is, and its pieces."""
 
 
 def candidate(pattern: str) -> str:
     """The shorter pattern; the pattern itself where nothing would be left of it."""
-    tree = _parsed(pattern)
+    flags = _FLAGS.match(pattern)
+    opening = flags[0] if flags else ""
+    tree = parsed(pattern[len(opening) :])
     for part in tree.alternatives:
-        _trim_end(part)
-        _trim_start(part)
-    return tree.inside if all(tree.alternatives) else pattern
+        _trim(part)
+    if not all(tree.alternatives):
+        return pattern
+    stretches = [_best(part, []) for part in tree.alternatives]
+    if min(weight for weight, _ in stretches) < TELLING:
+        return opening + tree.inside
+    for _, part in stretches:
+        _trim(part)
+    return opening + "|".join(text_of(part) for _, part in stretches)
 
 
-def _text(part: list[_Piece]) -> str:
-    return "".join((piece if isinstance(piece, str) else piece.text()) + quantifier for piece, quantifier in part)
+def wide(pattern: str) -> bool:
+    """Whether wildcards or letters of either case are left: such patterns go into a set of their own."""
+    return "(?i" in pattern or not _steady(parsed(pattern))
 
 
-def _parsed(pattern: str) -> _Group:
-    stack = [_Group("")]
-    for mark in _TOKEN.findall(pattern):
-        part = stack[-1].alternatives[-1]
-        if mark[0] == "(" and mark[-1:] != ")":
-            stack.append(_Group("(?:" if mark[:3] == "(?P" or mark == "(" else mark))
-        elif mark == ")":
-            group = stack.pop()
-            stack[-1].alternatives[-1].append((group, ""))
-        elif mark == "|":
-            stack[-1].alternatives.append([])
-        elif mark[0] in "*+?" or (mark[0] == "{" and len(mark) > 1):
-            part[-1] = (part[-1][0], part[-1][1] + mark)
+def _best(part: list[Piece], before: list[Piece]) -> _Stretch:
+    """The most telling stretch of the pieces; `before` are those that stand directly before them."""
+    stretch, found = before, list[_Stretch]()
+    for piece, quantifier in part:
+        if isinstance(piece, Group) and not _steady(piece):
+            if quantifier:
+                found.append((_weight(stretch), stretch))
+            else:
+                inner = [_best(other, stretch) for other in piece.alternatives]
+                found.append((min(weight for weight, _ in inner), [(Group("(?:", [each for _, each in inner]), "")]))
+            stretch = []
+        elif endless(quantifier) and (isinstance(piece, Group) or _NARROW.fullmatch(piece) is None):
+            once: list[Piece] = [] if optional(quantifier) else [(piece, "")]
+            found.append((_weight(stretch + once), stretch + once))
+            stretch = once
         else:
-            part.append((mark, ""))
-    return stack[0]
+            stretch = [*stretch, (piece, quantifier)]
+    return max([*found, (_weight(stretch), stretch)], key=lambda each: each[0])
 
 
-def _trim_end(part: list[_Piece]) -> None:
-    while len(part) > 1 and (part[-1][1].startswith(_OPTIONAL) or (part[-1][0] == "$" and _is_open(part[-2]))):
+def _steady(group: Group) -> bool:
+    """Whether nothing in it is repeated without limit but what is narrow."""
+    return all(
+        not endless(quantifier) and _steady(piece)
+        if isinstance(piece, Group)
+        else not endless(quantifier) or _NARROW.fullmatch(piece) is not None
+        for part in group.alternatives
+        for piece, quantifier in part
+    )
+
+
+def _weight(part: list[Piece]) -> float:
+    """How telling the pieces are: about one for each character that has to be there, less for common words."""
+    total, word = 0.0, ""
+    for piece, quantifier in part:
+        if isinstance(piece, str) and not optional(quantifier) and _literal(piece):
+            word += piece[-1]
+            continue
+        total, word = total + _word_weight(word), ""
+        if optional(quantifier):
+            continue
+        total += min(map(_weight, piece.alternatives)) if isinstance(piece, Group) else _WEIGHTS.get(piece, 0.5)
+    return total + _word_weight(word)
+
+
+def _literal(piece: str) -> bool:
+    return (len(piece) == 1 and piece not in ".^$") or (len(piece) == 2 and not piece[1].isalnum())
+
+
+def _word_weight(word: str) -> float:
+    return len(word) - 0.6 * sum(map(len, _COMMON.findall(word)))
+
+
+def _trim(part: list[Piece]) -> None:
+    _trim_end(part)
+    _trim_start(part)
+
+
+def _trim_end(part: list[Piece]) -> None:
+    while len(part) > 1 and (optional(part[-1][1]) or (part[-1][0] == "$" and _is_open(part[-2]))):
         part.pop()
     if not part:
         return
     piece, quantifier = part[-1]
     if quantifier.startswith("+"):
         part[-1] = (piece, "")
-    elif not quantifier and isinstance(piece, _Group):
+    elif not quantifier and isinstance(piece, Group):
         for other in piece.alternatives:
             _trim_end(other)
 
 
-def _is_open(piece: _Piece) -> bool:
+def _is_open(piece: Piece) -> bool:
     """Whether it takes whatever comes, so that an end of the line after it says nothing."""
     text, quantifier = piece
-    if isinstance(text, _Group):
+    if isinstance(text, Group):
         return bool(quantifier) or any(part and _is_open(part[-1]) for part in text.alternatives)
     return quantifier.startswith(("*", "+")) or quantifier.endswith((",}", ",}?"))
 
 
-def _drop_weak_start(part: list[_Piece]) -> None:
+def _drop_weak_start(part: list[Piece]) -> None:
     """`^\\s*\\S.*X` finds what `X` finds: whatever stands before a wildcard and tells nothing is left out."""
     for index, (piece, quantifier) in enumerate(part[:-1]):
         if piece == "." and quantifier.startswith(("*", "+")):
             del part[: index + 1]
             return
-        if piece not in ("^", "\\s", "\\S") and not quantifier.startswith(("*", "?", "{0,")):
+        if piece not in ("^", "\\s", "\\S") and not optional(quantifier):
             return
 
 
-def _trim_start(part: list[_Piece]) -> None:
+def _trim_start(part: list[Piece]) -> None:
     _drop_weak_start(part)
-    while len(part) > 1 and part[0][0] not in ("^", "$", "\\b") and part[0][1].startswith(("*", "?", "{0,")):
+    while len(part) > 1 and part[0][0] not in ("^", "$", "\\b") and optional(part[0][1]):
         part.pop(0)
     if part and part[0][1].startswith("+"):
         part[0] = (part[0][0], "")
-    if part and not part[0][1] and isinstance(part[0][0], _Group):
+    if part and not part[0][1] and isinstance(part[0][0], Group):
         for other in part[0][0].alternatives:
             _trim_start(other)

@@ -28,12 +28,16 @@ class Match(Protocol):
         """All named groups; None where one took no part."""
         ...
 
+    def start(self) -> int:
+        """Offset of the match's first byte."""
+        ...
+
 
 class Pattern(Protocol):
     """A compiled pattern over bytes."""
 
-    def search(self, text: bytes) -> Match | None:
-        """The leftmost match anywhere in the text."""
+    def search(self, text: bytes, pos: int = 0) -> Match | None:
+        """The leftmost match that begins at this offset or after it."""
         ...
 
 

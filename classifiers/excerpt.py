@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from classifiers.chunks import Window
 from classifiers.ranking import Ranked
-from classifiers.scanner import Scan, Window
+from classifiers.scanner import Scan
 
 MAX_LINES = 30
 MAX_CHARACTERS = 4000

@@ -24,16 +24,18 @@ _ANSI = re.compile(
     rb"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[_PX^][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
     rb"|[()][A-Z0-9]|[=>78cDEHMNOZ])?"
 )
-_OTHER_STAMPS = re.compile(
-    rb"(?:"
-    rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?)?"  # gh run view
-    rb"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?: \d\d[OE]\+?)? ?"  # GitLab, other precisions
+_STAMPS = (
+    rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?: \d\d[OE]\+?)? ?"  # GitLab, other precisions
     rb"|\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\] ?"  # Jenkins, Buildkite
     rb"|\[task \d{4}-\d\d-\d\dT[\d:.]+Z\] (?:\d\d:\d\d:\d\d +(?:INFO|WARNING|ERROR|CRITICAL|FATAL) - +)?"  # Taskcluster
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| (?:[\w.-]+ \| )?"  # Zuul
     rb"|\[\d\d:\d\d:\d\d\] :?\t? *(?:\[[^\]\n]*\] )?"  # TeamCity and short clocks
-    rb")"
 )
+_OTHER_STAMPS = re.compile(_STAMPS)
+_TABBED_STAMPS = re.compile(
+    rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?)?|" + _STAMPS
+)
+"""With what `gh run view` prints besides: job, step and time, separated by tabs."""
 _CARRIERS = re.compile(
     rb"(?:#\d+ (?:\d+\.\d+ )?|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z][\w.-]* +\| ?(?=\S)|::error[^:\n]*::"
     rb"|(?:\[(?:autobuild|build-std(?:out|err))\] ){1,2})"
@@ -41,10 +43,8 @@ _CARRIERS = re.compile(
 """BuildKit, docker compose, workflow commands, CodeQL's autobuild."""
 
 
-_STARTS = tuple(bytes((byte,)) for byte in b"#[:0123456789")
+_STARTS = frozenset(bytes((byte,)) for byte in b"#[:0123456789")
 """First bytes of such prefixes; a look at one byte saves a search in most lines."""
-
-_LINE_STARTS = tuple(b"\n" + start for start in _STARTS)
 _LAST_WORDS = 6
 """Lines of a step after its last error that are still its last words."""
 _ALWAYS = re.compile(
@@ -115,18 +115,18 @@ def clean(lines: list[bytes]) -> list[bytes]:
         text = text.replace(b"\r\n", b"\n").removesuffix(b"\r")
     lines = text.split(b"\n")
     if b"\t20" in text:
-        return [_bare(line) for line in lines]
-    if b"| " in text or text[:1] in _STARTS or any(start in text for start in _LINE_STARTS):
+        return [_bare(line, _TABBED_STAMPS) for line in lines]
+    if b"| " in text:
         return [
             _bare(line) if (line[:1] in _STARTS and line[:2] != b"##") or line.find(b"| ", 1, 44) > 0 else line
             for line in lines
         ]
-    return lines
+    return [_bare(line) if line[:1] in _STARTS and line[:2] != b"##" else line for line in lines]
 
 
-def _bare(line: bytes) -> bytes:
+def _bare(line: bytes, stamps: re.Pattern[bytes] = _OTHER_STAMPS) -> bytes:
     """A line without what other systems and programs put before it."""
-    stamp = _OTHER_STAMPS.match(line)
+    stamp = stamps.match(line)
     if stamp:
         line = line[stamp.end() :]
     carrier = _CARRIERS.match(line)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 
+from classifiers.candidates import candidate, wide
 from classifiers.engine import Match, Pattern, PatternSet, compile_pattern
 from classifiers.model import Category, Severity
 
@@ -24,7 +25,7 @@ ROLES = ("cause", "summary", "consequence", "wrapper", "clear", "phase")
 SILENT = ("clear", "phase")
 """Roles of lines that tell something about other lines and are no findings themselves."""
 SOURCES = ("recorded", "documented", "remembered")
-SET_SIZE = 160
+SET_SIZE = 800
 """Rules in one automaton: larger ones start slowly, more of them read more slowly once warm."""
 CONTEXT = "context"
 
@@ -105,6 +106,20 @@ class Rule:
         """What is not meant, compiled."""
         return compile_pattern(self.unless) if self.unless else None
 
+    def places(self, text: bytes, most: int) -> list[int]:
+        """Indices of the lines of a text in which alone the rule may match, at most so many."""
+        found: list[int] = []
+        start = line = 0
+        while start <= len(text) and len(found) < most:
+            match = self.regexp.search(text, start)
+            if match is None:
+                break
+            line += text.count(b"\n", start, match.start())
+            found.append(line)
+            start = text.find(b"\n", match.start()) + 1 or len(text) + 1
+            line += 1
+        return found
+
     def search(self, line: bytes) -> Match | None:
         """The match in one cleaned line."""
         match = self.regexp.search(line)
@@ -134,9 +149,12 @@ class RuleSet:
     """By tool, the command that shows the failure on a person's own machine; `{file}` and `{line}` are filled in."""
 
     @cached_property
-    def sets(self) -> tuple[tuple[int, PatternSet], ...]:
-        """(index of the first rule, set) for every part of the rules."""
-        return tuple((start, _pattern_set(part)) for start, part in _parts(self.rules))
+    def sets(self) -> tuple[tuple[tuple[int, ...], PatternSet], ...]:
+        """(indices of its rules, set) for every part of the rules."""
+        return tuple(
+            (part, PatternSet([self.rules[at].pattern for at in part], [_sample(self.rules[at]) for at in part]))
+            for part in _parts(self.rules)
+        )
 
     def prove(self) -> None:
         """Tries an example of every rule in the sets it is searched with; raises PatternError."""
@@ -149,14 +167,13 @@ class RuleSet:
         return tuple((compile_pattern(f"(?i){command.pattern}"), command) for command in self.commands)
 
 
-def _parts(rules: tuple[Rule, ...]) -> Iterable[tuple[int, tuple[Rule, ...]]]:
-    count = -(-len(rules) // SET_SIZE)
-    size = -(-len(rules) // count) if count else 1
-    return ((start, rules[start : start + size]) for start in range(0, len(rules), size))
-
-
-def _pattern_set(rules: tuple[Rule, ...]) -> PatternSet:
-    return PatternSet([rule.pattern for rule in rules], [_sample(rule) for rule in rules])
+def _parts(rules: Sequence[Rule]) -> Iterable[tuple[int, ...]]:
+    """Rules that are searched for together: apart from the others those whose candidates have wildcards."""
+    kinds = [wide(candidate(rule.pattern)) for rule in rules]
+    for kind in (False, True):
+        indices = [index for index, other in enumerate(kinds) if other is kind]
+        for start in range(0, len(indices), SET_SIZE):
+            yield tuple(indices[start : start + SET_SIZE])
 
 
 def _sample(rule: Rule) -> bytes:

@@ -28,6 +28,11 @@ class CountedRule(Rule):
         WORK["confirmations"] += 1
         return super().search(line)
 
+    def places(self, text: bytes, most: int) -> list[int]:
+        found = super().places(text, most)
+        WORK["searches"] += len(found) + 1
+        return found
+
 
 class CountedSet:
     """A set that counts its calls and the bytes it is given."""
@@ -48,7 +53,7 @@ class CountedRules(RuleSet):
 
     @cached_property
     def sets(self) -> Any:
-        return tuple((start, CountedSet(patterns)) for start, patterns in self.shared.sets)
+        return tuple((rules, CountedSet(patterns)) for rules, patterns in self.shared.sets)
 
 
 def counted() -> CountedRules:
