@@ -160,7 +160,7 @@ def _services(
         gateway=gateway,
         monitor=monitor,
         ledger=ledger,
-        requests=Requests(database, clock=clock),
+        requests=Requests(database, monitor.silences, clock=clock),
         handoffs=handoffs,
         history=HistoryWork(database, gateway, Backfill(database, reader, configs), monitor, clock=clock),
         clock=clock,

@@ -116,14 +116,14 @@ class PipelineDashboard:
             step=window.step,
             buckets=tuple(await dashboards.trend(conn, scope, window)),
             repository_health=tuple(_health_of_each(by_repo, names, asked.time_range)),
-            patterns=tuple(await recurring.recurring(conn, scope, window.since, limit=_SHOWN_PATTERNS)),
+            patterns=tuple(await recurring.recurring(conn, scope, window, limit=_SHOWN_PATTERNS)),
             alerts=alerts,
             recommendations=recommendations_of(costs, known, asked.time_range),
         )
 
     async def patterns(self, scope: Scope, now: int, days: int) -> list[Pattern]:
-        """What recurs, and was seen in the last days."""
-        return await recurring.recurring(self._conn, scope, now - days * DAY, limit=MOST_PATTERNS)
+        """What recurs and was seen in the last days, by the runner time it took in them."""
+        return await recurring.recurring(self._conn, scope, Window(now - days * DAY, now), limit=MOST_PATTERNS)
 
     async def status(self, repo: Repository, now: int) -> Status:
         """What runs now in a repository, against what such runs take when they pass."""

@@ -83,7 +83,7 @@ async def _failures(conn: AsyncConnection, asked: Question) -> AsyncIterator[dic
 
 
 async def _patterns(conn: AsyncConnection, asked: Question) -> AsyncIterator[dict[str, object]]:
-    found = await recurring.recurring(conn, asked.scope, asked.window.since, limit=MOST_PATTERNS)
+    found = await recurring.recurring(conn, asked.scope, asked.window, limit=MOST_PATTERNS)
     for pattern in found:
         yield pattern_json(pattern)
 

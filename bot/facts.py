@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.verdict import Verdict
-from storage.model import Failure, Issue, Pattern, Run
+from storage.model import Failure, Issue, Mute, Pattern, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,8 @@ class ReportedFailure:
     verdict: Verdict | None = None
     hang: Hang | None = None
     """Only for time-outs."""
+    mute: Mute | None = None
+    """Who wants no notices of it in this repository, and until when; None where it is not muted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,6 +115,19 @@ class PipelineMonitor:
             red = tuple(replace(failure, crossed=True) for failure in newest)
             await self._act(run, repo, red, github, (), stale=False)
 
+    async def silences(self, fingerprints: Sequence[str], repo: Repository) -> dict[str, str]:
+        """For those of which `notify` would make nothing, why."""
+        settings = (await self._configs.of(repo, await self._gateway.client(repo.installation_id))).settings
+        found: dict[str, str] = {}
+        async with self._database.read() as conn:
+            muted = await words.muted(conn, repo.id, set(fingerprints), int(self._clock()))
+            for fingerprint in fingerprints:
+                newest = await failures.occurrences(conn, repo.id, fingerprint, 1)
+                run = await runs.run(conn, repo.id, newest[0].run_id, newest[0].run_attempt) if newest else None
+                reason = policy.why_no_notice(run, settings, muted.get(fingerprint))
+                found |= {fingerprint: reason} if reason else {}
+        return found
+
     async def _red_commits(self, fingerprints: Sequence[str], repo: Repository) -> list[str]:
         async with self._database.read() as conn:
             found = [

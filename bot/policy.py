@@ -17,7 +17,7 @@ from bot.actions import (
 from bot.events import PULL_REQUEST_EVENTS
 from bot.repo_config import DEFAULTS, RepoConfig
 from classifiers.model import Severity
-from storage.model import Failure, Issue, Run
+from storage.model import Failure, Issue, Mute, Run
 
 RELAPSE_SECONDS = 10 * 86400
 """A failure that comes back within ten days reopens its issue; a later one gets a new issue."""
@@ -57,6 +57,20 @@ def crosses(failure: Failure, settings: RepoConfig) -> bool:
         return False
     grave = Severity(failure.severity).rank <= Severity(settings.notify.severity).rank
     return grave or failure.retry_count >= settings.notify.retries
+
+
+def why_no_notice(run: Run | None, settings: RepoConfig, mute: Mute | None) -> str:
+    """Why not even somebody's asking makes a notice of a failure of this run, and what to do; empty where it does."""
+    if not settings.enabled:
+        return (
+            "`.github/pipeline.yml` says `enabled: false`, so nothing is written in this repository. "
+            "History is kept; set it to `true` to be told again."
+        )
+    if mute is not None:
+        return f"this failure is muted here; `/pipeline unmute {mute.fingerprint}` lets it speak again."
+    if run is not None and belongs_to_pull(run) and settings.pull_requests == "check":
+        return "`.github/pipeline.yml` says `pull_requests: check`, so pull requests are told in the check run alone."
+    return ""
 
 
 def belongs_to_pull(run: Run) -> bool:

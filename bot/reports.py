@@ -11,8 +11,8 @@ from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFai
 from bot.judging import verdicts_on
 from classifiers.model import Category
 from classifiers.near import alike
-from storage import failures, issues, patterns, runs, timeline
-from storage.model import Failure, Issue, Pattern, Repository, Run
+from storage import failures, issues, patterns, recurring, runs, timeline, words
+from storage.model import Failure, Issue, Repository, Run
 
 MOST_OCCURRENCES = 20
 MOST_COMPARED = 100
@@ -22,19 +22,16 @@ LIMIT = re.compile(r"(?:maximum execution time of|timed out after) (\w+(?: minut
 
 
 async def commit_report(
-    conn: AsyncConnection, repo: Repository, commit: str, web_url: str, notes: tuple[str, ...] = ()
+    conn: AsyncConnection, repo: Repository, commit: str, web_url: str, *, now: int, notes: tuple[str, ...] = ()
 ) -> CommitReport:
-    """Everything on one head commit, with what this repository's own history knows of each failure."""
+    """Everything on one head commit, with what this repository's own history knows of each failure now."""
     on_commit = await runs.runs_of_commit(conn, repo.id, commit)
     red = latest_of_each_job(await failures.open_of_commit(conn, repo.id, commit), on_commit)
     verdicts = await verdicts_on(conn, repo, red)
-    known: dict[str, tuple[Pattern | None, Issue | None]] = {}
-    for failure in red:
-        if failure.fingerprint not in known:
-            known[failure.fingerprint] = (
-                await patterns.in_repository(conn, repo.id, failure.fingerprint),
-                await _open_issue(conn, repo.id, failure.fingerprint),
-            )
+    prints = {failure.fingerprint for failure in red}
+    known = await recurring.counted_under(conn, repo, prints)
+    muted = await words.muted(conn, repo.id, prints, now)
+    open_issues = {fingerprint: await _open_issue(conn, repo.id, fingerprint) for fingerprint in sorted(prints)}
     return CommitReport(
         repository=repo.full_name,
         web_url=web_url,
@@ -44,10 +41,11 @@ async def commit_report(
             [
                 ReportedFailure(
                     failure=f,
-                    pattern=known[f.fingerprint][0],
-                    issue=known[f.fingerprint][1],
+                    pattern=known.get(f.fingerprint),
+                    issue=open_issues[f.fingerprint],
                     verdict=verdicts.get((f.run_id, f.run_attempt, f.job_id)),
                     hang=await _hang(conn, f),
+                    mute=muted.get(f.fingerprint),
                 )
                 for f in red
             ]
@@ -81,7 +79,7 @@ async def issue_report(
 ) -> IssueReport:
     """One root cause in one repository. Other repositories are named only where they are public."""
     occurrences = tuple(await failures.occurrences(conn, repo.id, fingerprint, MOST_OCCURRENCES))
-    known = await patterns.in_repository(conn, repo.id, fingerprint)
+    seen = await timeline.seen(conn, repo.id, fingerprint)
     since = await timeline.red_since(conn, occurrences[0])
     return IssueReport(
         repository=repo.full_name,
@@ -90,15 +88,15 @@ async def issue_report(
         mention=mention,
         occurrences=occurrences,
         affected_repositories=await patterns.nameable_repositories(conn, repo, fingerprint),
-        first_seen=known.first_seen if known else None,
-        last_seen=known.last_seen if known else None,
+        first_seen=seen.first if seen else None,
+        last_seen=seen.last if seen else None,
         branches=await timeline.branches_of(conn, repo.id, fingerprint),
         hang=await _hang(conn, occurrences[0]),
         first_red=since.first_red,
         last_green=since.last_green,
         related=await _related(conn, repo.id, occurrences[0]),
         previous=previous,
-        total=known.count if known else 0,
+        total=seen.count if seen else 0,
     )
 
 

@@ -150,6 +150,8 @@ class Pattern:
     last_seen: int
     muted: bool
     suggestions: tuple[str, ...]
+    seconds: int = 0
+    """Runner time that its failed jobs took within the window that was asked for; 0 where none was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,30 +64,6 @@ async def pattern(conn: AsyncConnection, installation_id: int, fingerprint: str)
     return next(iter(build(Pattern, await conn.execute(query))), None)
 
 
-async def in_repository(conn: AsyncConnection, repo_id: int, fingerprint: str) -> Pattern | None:
-    """A fingerprint as one repository alone knows it: nothing of any other repository is in the counts."""
-    ours = (_failures.repo_id == repo_id, _failures.fingerprint == fingerprint)
-    failed = select(_failures.run_id, _failures.job).where(*ours).distinct().subquery()
-    count = (await conn.execute(select(func.count()).select_from(failed))).scalar_one()
-    newest = select(pipeline_failures).where(*ours).order_by(_failures.detected_at.desc()).limit(1)
-    row = (await conn.execute(newest)).first()
-    if row is None:
-        return None
-    seen = (await conn.execute(select(func.min(_failures.detected_at)).where(*ours))).scalar_one()
-    return Pattern(
-        installation_id=row.installation_id,
-        fingerprint=fingerprint,
-        category=row.category,
-        description=row.message,
-        count=count,
-        repositories=(row.repository,),
-        first_seen=seen,
-        last_seen=row.detected_at,
-        muted=False,
-        suggestions=row.suggestions,
-    )
-
-
 async def nameable_repositories(conn: AsyncConnection, repo: Repository, fingerprint: str) -> tuple[str, ...]:
     """Where a fingerprint occurred, as readers of `repo` may know: there, and in public ones of its installation."""
     query = (

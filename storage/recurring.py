@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, select, union_all
 
 from storage.model import Pattern
 from storage.rows import build, columns_of
+from storage.scopes import of_repository
 from storage.tables import (
     failure_patterns,
     mutes,
@@ -24,9 +25,10 @@ from storage.windows import DAY, FEW_DAYS, Window
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select, Subquery
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from storage.model import Repository
     from storage.scopes import Scope
 
 _patterns = failure_patterns.c
@@ -56,18 +58,23 @@ class Outbreak:
     repo_ids: tuple[int, ...]
 
 
-async def recurring(conn: AsyncConnection, scope: Scope, since: int, *, limit: int) -> list[Pattern]:
-    """Patterns of the scope last seen at or after `since`, the most frequent first; counted over all their time.
+async def recurring(conn: AsyncConnection, scope: Scope, window: Window, *, limit: int) -> list[Pattern]:
+    """Patterns of the scope seen within the window up to now: what took most runner time in it first, then by count.
 
-    Where the scope is some repositories, counts, description and places are of those alone.
+    `seconds` is of the window, the counts are of all their time. Where the scope is some repositories, everything is
+    of those alone.
     """
     if scope.repo_ids is not None:
-        return await _recurring_in(conn, scope, since, limit)
-    query = select(*columns_of(failure_patterns, Pattern)).where(
-        scope.within(_patterns), _patterns.last_seen >= since, _patterns.count >= MINIMUM
+        return await _recurring_in(conn, scope, window, limit)
+    spent = _spent(scope, window)
+    seconds = func.coalesce(spent.c.seconds, 0).label("seconds")
+    query = (
+        select(*columns_of(failure_patterns, Pattern), seconds)
+        .join_from(failure_patterns, spent, _same(_patterns, spent.c), isouter=True)
+        .where(scope.within(_patterns), _patterns.last_seen >= window.since, _patterns.count >= MINIMUM)
+        .order_by(seconds.desc(), _patterns.count.desc(), _patterns.last_seen.desc(), _patterns.fingerprint)
     )
-    order = (_patterns.count.desc(), _patterns.last_seen.desc(), _patterns.fingerprint)
-    return build(Pattern, await conn.execute(query.order_by(*order).limit(limit)))
+    return build(Pattern, await conn.execute(query.limit(limit)))
 
 
 async def of_fingerprints(conn: AsyncConnection, scope: Scope, fingerprints: Collection[str]) -> dict[str, Pattern]:
@@ -85,28 +92,25 @@ async def of_fingerprints(conn: AsyncConnection, scope: Scope, fingerprints: Col
     return {pattern.fingerprint: pattern for pattern in found}
 
 
+async def counted_under(conn: AsyncConnection, repo: Repository, fingerprints: Collection[str]) -> dict[str, Pattern]:
+    """For each of these fingerprints the pattern it counts under, as this repository alone knows it."""
+    query = (
+        select(_failures.fingerprint, func.max(_failures.pattern).label("under"))
+        .where(_failures.repo_id == repo.id, _failures.fingerprint.in_(fingerprints))
+        .group_by(_failures.fingerprint)
+    )
+    under = {row.fingerprint: row.under for row in await conn.execute(query)}
+    known = await of_fingerprints(conn, of_repository(repo), set(under.values()))
+    return {fingerprint: known[pattern] for fingerprint, pattern in under.items() if pattern in known}
+
+
 async def costs(conn: AsyncConnection, scope: Scope, window: Window, *, limit: int) -> list[Cost]:
     """The patterns that took most runner time within the window up to now, the dearest first."""
-    parts: list[Select[Any]] = []
-    end: tuple[ColumnElement[bool], ...] = ()
-    if scope.repo_ids is None and window.seconds > FEW_DAYS:
-        first = -(-window.since // DAY)
-        end = (_failures.detected_at < first * DAY,)
-        days = pattern_daily.c
-        totals = (func.sum(days.count).label("count"), func.sum(days.seconds).label("seconds"))
-        parts.append(
-            select(days.installation_id, days.fingerprint, *totals)
-            .where(scope.within(days), days.day >= first)
-            .group_by(days.installation_id, days.fingerprint)
-        )
-    parts.append(_failed_jobs(and_(scope.within(_failures), _failures.detected_at >= window.since, *end)))
-    part = union_all(*parts).subquery()
-    seconds, count = func.sum(part.c.seconds).label("seconds"), func.sum(part.c.count).label("count")
+    part = _spent(scope, window)
     query = (
-        select(part.c.installation_id, part.c.fingerprint, count, seconds)
-        .group_by(part.c.installation_id, part.c.fingerprint)
-        .having(count >= MINIMUM)
-        .order_by(seconds.desc(), count.desc(), part.c.fingerprint)
+        select(part)
+        .where(part.c.count >= MINIMUM)
+        .order_by(part.c.seconds.desc(), part.c.count.desc(), part.c.fingerprint)
     )
     return [
         Cost(row.installation_id, row.fingerprint, int(row[2]), int(row.seconds))
@@ -126,15 +130,19 @@ async def outbreaks(conn: AsyncConnection, scope: Scope, since: int, *, least: i
     return sorted(spread, key=lambda one: (-len(one.repo_ids), one.fingerprint))
 
 
-async def _recurring_in(conn: AsyncConnection, scope: Scope, since: int, limit: int) -> list[Pattern]:
-    count, last = func.sum(_places.count), func.max(_places.last_seen)
+async def _recurring_in(conn: AsyncConnection, scope: Scope, window: Window, limit: int) -> list[Pattern]:
+    spent, seen = _spent(scope, window), _counted(scope).subquery()
+    seconds = func.coalesce(spent.c.seconds, 0).label("seconds")
     query = (
-        _counted(scope)
-        .having(last >= since, count >= MINIMUM)
-        .order_by(count.desc(), last.desc(), _places.fingerprint)
-        .limit(limit)
+        select(seen, seconds)
+        .join_from(seen, spent, _same(seen.c, spent.c), isouter=True)
+        .where(seen.c.last_seen >= window.since, seen.c.seen >= MINIMUM)
+        .order_by(seconds.desc(), seen.c.seen.desc(), seen.c.last_seen.desc(), seen.c.fingerprint)
     )
-    return await _described(conn, scope, (await conn.execute(query)).all())
+    rows = (await conn.execute(query.limit(limit))).all()
+    found = await _described(conn, scope, rows)
+    took = {(row.installation_id, row.fingerprint): int(row.seconds) for row in rows}
+    return [replace(one, seconds=took[one.installation_id, one.fingerprint]) for one in found]
 
 
 def _counted(scope: Scope) -> Select[Any]:
@@ -215,6 +223,37 @@ async def _where(conn: AsyncConnection, scope: Scope, prints: list[str]) -> dict
     for installation_id, fingerprint, name in await conn.execute(query):
         found[(installation_id, fingerprint)].append(name)
     return found
+
+
+def _same(one: Any, other: Any) -> ColumnElement[bool]:
+    return and_(one.installation_id == other.installation_id, one.fingerprint == other.fingerprint)
+
+
+def _spent(scope: Scope, window: Window) -> Subquery:
+    """How often each pattern failed within the window up to now, and the time of its failed jobs.
+
+    Whole days of an installation come from the rollup.
+    """
+    parts: list[Select[Any]] = []
+    end: tuple[ColumnElement[bool], ...] = ()
+    if scope.repo_ids is None and window.seconds > FEW_DAYS:
+        first = -(-window.since // DAY)
+        end = (_failures.detected_at < first * DAY,)
+        days = pattern_daily.c
+        totals = (func.sum(days.count).label("count"), func.sum(days.seconds).label("seconds"))
+        parts.append(
+            select(days.installation_id, days.fingerprint, *totals)
+            .where(scope.within(days), days.day >= first)
+            .group_by(days.installation_id, days.fingerprint)
+        )
+    parts.append(_failed_jobs(and_(scope.within(_failures), _failures.detected_at >= window.since, *end)))
+    part = union_all(*parts).subquery()
+    seconds, count = func.sum(part.c.seconds).label("seconds"), func.sum(part.c.count).label("count")
+    return (
+        select(part.c.installation_id, part.c.fingerprint, count, seconds)
+        .group_by(part.c.installation_id, part.c.fingerprint)
+        .subquery()
+    )
 
 
 def _failed_jobs(which: ColumnElement[bool]) -> Select[Any]:

@@ -23,7 +23,7 @@ def names_of(model: type[Any]) -> tuple[str, ...]:
 
 def columns_of(table: Table, model: type[Any]) -> list[Column[Any]]:
     """The table's columns that are fields of the dataclass, in the order of the fields."""
-    return [table.c[name] for name in names_of(model)]
+    return [table.c[name] for name in names_of(model) if name in table.c]
 
 
 def values_of(item: Any) -> dict[str, Any]:

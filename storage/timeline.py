@@ -51,6 +51,25 @@ async def red_since(conn: AsyncConnection, failure: Failure) -> RedSince:
     return RedSince(first_red=first or "", last_green=last.commit if last else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How often a fingerprint occurred in one repository, and when; a job of a run counts once."""
+
+    count: int
+    first: int
+    last: int
+
+
+async def seen(conn: AsyncConnection, repo_id: int, fingerprint: str) -> Seen | None:
+    """None where it never occurred there. Fingerprints joined with it count for themselves."""
+    ours = (_failures.repo_id == repo_id, _failures.fingerprint == fingerprint)
+    first, last = func.min(_failures.detected_at).label("first"), func.max(_failures.detected_at).label("last")
+    failed = select(first, last).where(*ours).group_by(_failures.run_id, _failures.job).subquery()
+    query = select(func.count(), func.min(failed.c.first), func.max(failed.c.last)).select_from(failed)
+    count, earliest, latest = (await conn.execute(query)).one()
+    return Seen(count, earliest, latest) if count else None
+
+
 async def usual_seconds(conn: AsyncConnection, repo_id: int, workflow_id: int) -> int | None:
     """Median duration of the newest successful runs of a workflow; None without any."""
     query = (

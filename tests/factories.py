@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFailure
 from bot.verdict import Evidence, Kind, Verdict
-from storage.model import Failure, Health, Issue, Pattern, Repository, Run
+from storage.model import Failure, Health, Issue, Mute, Pattern, Repository, Run
 
 NOW = 1_795_608_000
 """2026-11-25 12:00 UTC."""
@@ -164,6 +164,20 @@ def a_pattern(**fields: Any) -> Pattern:
         "suggestions": (),
     }
     return Pattern(**given | fields)
+
+
+def a_mute(**fields: Any) -> Mute:
+    """The pytest failure, muted by hubot for two days."""
+    given = {
+        "repo_id": 7,
+        "installation_id": 1,
+        "fingerprint": "v1-5d41402abc4b2a76",
+        "until": NOW + 2 * 86_400,
+        "reason": "known outage",
+        "by": "hubot",
+        "at": NOW,
+    }
+    return Mute(**given | fields)
 
 
 def an_issue(**fields: Any) -> Issue:

@@ -24,7 +24,7 @@ def patterns(
     repo: Annotated[str | None, typer.Option(help="Only this repository (owner/name).")] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.TEXT,  # noqa: A002
 ) -> None:
-    """Recurring failures, the most frequent first."""
+    """Recurring failures, what took most runner time first."""
     from bot.dashboard import PipelineDashboard, days_within
     from bot.render.objects import patterns_json
     from bot.render.patterns import patterns_markdown
@@ -52,12 +52,13 @@ def patterns(
 
 
 def pattern_table(title: str, found: Sequence[Pattern]) -> None:
-    """Patterns with their counts and places."""
+    """Patterns with the runner minutes they took, their counts and places."""
     from bot.cli.tables import safe, table
-    from bot.render.failure import day
+    from bot.render.failure import day, minutes_lost
 
     rows = [
         (
+            minutes_lost(one),
             f"{one.count:,}",
             one.category + (" (muted)" if one.muted else ""),
             safe(one.description or one.fingerprint),
@@ -67,4 +68,4 @@ def pattern_table(title: str, found: Sequence[Pattern]) -> None:
         )
         for one in found
     ]
-    table(title, ("Times", "Category", "Failure", "Where", "First seen", "Last seen"), rows, right=(0,))
+    table(title, ("Minutes", "Times", "Category", "Failure", "Where", "First seen", "Last seen"), rows, right=(0, 1))

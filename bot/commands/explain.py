@@ -14,7 +14,7 @@ from bot.facts import ReportedFailure
 from bot.judging import verdicts_on
 from bot.render.explain import explain_markdown
 from bot.render.failure import severity_rank
-from storage import issues, live, patterns
+from storage import issues, live, recurring, words
 from storage.model import Failure, Repository
 
 _LINK = re.compile(
@@ -31,7 +31,7 @@ async def run(context: CommandContext, invocation: Invocation) -> str:
         raise UserError("Name one run, one job or one fingerprint.")
     async with context.database.read() as conn:
         repo, failure = await _asked(conn, context, invocation.arguments)
-        return explain_markdown(await _reported(conn, repo, failure))
+        return explain_markdown(await _reported(conn, repo, failure, context.now))
 
 
 async def _asked(
@@ -63,12 +63,14 @@ async def _of_run(
     return min(found, key=lambda failure: (severity_rank(failure.severity), failure.job))
 
 
-async def _reported(conn: AsyncConnection, repo: Repository, failure: Failure) -> ReportedFailure:
+async def _reported(conn: AsyncConnection, repo: Repository, failure: Failure, now: int) -> ReportedFailure:
     verdicts = await verdicts_on(conn, repo, [failure])
+    fingerprint = failure.fingerprint
     return ReportedFailure(
         failure=failure,
-        pattern=await patterns.in_repository(conn, repo.id, failure.fingerprint),
-        issue=await issues.newest(conn, repo.id, failure.fingerprint),
+        pattern=(await recurring.counted_under(conn, repo, {fingerprint})).get(fingerprint),
+        issue=await issues.newest(conn, repo.id, fingerprint),
+        mute=(await words.muted(conn, repo.id, {fingerprint}, now)).get(fingerprint),
         verdict=verdicts.get((failure.run_id, failure.run_attempt, failure.job_id)),
     )
 

@@ -23,7 +23,7 @@ async def run(context: CommandContext, invocation: Invocation) -> str:
 
 COMMAND = Command(
     name="patterns",
-    summary="Lists the failures that recur, the most frequent first.",
+    summary="Lists the failures that recur, what took most runner time first.",
     run=run,
     options=(Option("days", "how many days to look back", default=30, value="N"), REPO_OR_ALL),
     examples=("/pipeline patterns", "/pipeline patterns --days 90"),

@@ -114,7 +114,8 @@ class Performer:
     ) -> CommitReport:
         """What is to be told of a commit: everything but what the configuration ignores."""
         async with self._database.read() as conn:
-            report = await reports.commit_report(conn, repo, commit, self._web_url, notes)
+            now = int(self._clock())
+            report = await reports.commit_report(conn, repo, commit, self._web_url, now=now, notes=notes)
         told = (r for r in report.failures if not settings.ignores(r.failure.workflow, r.failure.job, r.failure.branch))
         return replace(report, failures=tuple(told))
 

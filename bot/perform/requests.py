@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -26,11 +26,16 @@ class Asker:
     key: str
 
 
+Silences = Callable[[Sequence[str], Repository], Awaitable[Mapping[str, str]]]
+"""For those of some fingerprints of which no notice can be made, the reason as a sentence."""
+
+
 class Requests:
     """Carries out requests. What changes a report is handed to the repository's own lane."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database, silences: Silences, *, clock: Callable[[], float]) -> None:
         self._database = database
+        self._silences = silences
         self._clock = clock
 
     async def perform(self, requests: Sequence[Request], asker: Asker, repo: Repository, github: GitHub) -> None:
@@ -46,7 +51,7 @@ class Requests:
                 case Correct():
                     await self._correct(request, asker, repo)
                 case Notify():
-                    await self._follow(NOTIFY, request.fingerprints, asker, repo)
+                    await self._notify(request, asker, repo)
                 case _:
                     assert_never(request)
 
@@ -107,6 +112,14 @@ class Requests:
         )
         await self._database.write(lambda tx: words.correct(tx, word))
         await self._follow(REFRESH, (request.fingerprint,), asker, repo)
+
+    async def _notify(self, request: Notify, asker: Asker, repo: Repository) -> None:
+        """UserError where no notice would be made of any of them."""
+        silences = await self._silences(request.fingerprints, repo)
+        told = tuple(each for each in request.fingerprints if each not in silences)
+        if silences and not told:
+            raise UserError("No notice is made: " + " ".join(dict.fromkeys(silences.values())))
+        await self._follow(NOTIFY, told, asker, repo)
 
     async def _follow(self, kind: str, fingerprints: tuple[str, ...], asker: Asker, repo: Repository) -> None:
         """Reports are written in the repository's lane, so that no two jobs write one issue."""

@@ -163,7 +163,8 @@ def _line(group: Group) -> str:
     label = link(code(group.jobs, limit=60), failure.url)
     verdict = f" · {whose.tag(group.verdict, lambda name: code(name, limit=40))}" if group.verdict else ""
     error = code(show.message(failure), limit=60)
-    return f"- {word(failure.severity)} · {word(failure.category)}{verdict} · {label}: {error}"
+    silent = " · muted" if group.first.mute else ""
+    return f"- {word(failure.severity)} · {word(failure.category)}{verdict}{silent} · {label}: {error}"
 
 
 def _block(group: Group) -> str:
@@ -187,6 +188,7 @@ def _facts(group: Group) -> list[str]:
     hang = whose.time_out(first.hang) if first.hang else ""
     lines += [f"- **Time**: {hang}"] if hang else []
     lines += [f"- **Why {word(failure.category)}**: {show.why(failure)}", f"- **Known**: {show.known(first)}"]
+    lines += [f"- **Muted**: {show.muted(first)}"] if first.mute else []
     return lines + [f"- **Next**: {step}" for step in whose.next_steps(group)[:3]]
 
 

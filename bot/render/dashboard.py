@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from bot.render.failure import count, day, moment, name
+from bot.render.failure import count, day, minutes_lost, moment, name
 from bot.render.fitting import fit
 from bot.render.health import MEANING
 from bot.render.markdown import ELLIPSIS, cell, code, link, prose, word
@@ -42,12 +42,14 @@ def dashboard_markdown(dashboard: Dashboard) -> str:
 
 def pattern_rows(patterns: Sequence[Pattern]) -> list[str]:
     """The table of patterns, its head included."""
-    rows = ["| Pattern | Category | Times | Repositories | Last seen |", "| --- | --- | ---: | ---: | --- |"]
+    heads = ("Pattern", "Category", "Minutes lost", "Times", "Repositories", "Last seen")
+    rows = [f"| {' | '.join(heads)} |", "| --- | --- | ---: | ---: | ---: | --- |"]
     for one in patterns:
         muted = " (muted)" if one.muted else ""
         what = cell(one.description or one.fingerprint, limit=90)
         where = str(len(one.repositories)) if len(one.repositories) != 1 else cell(one.repositories[0], limit=60)
-        rows.append(f"| {what}{muted} | {word(one.category)} | {one.count:,} | {where} | {day(one.last_seen)} |")
+        numbers = f"{minutes_lost(one)} | {one.count:,}"
+        rows.append(f"| {what}{muted} | {word(one.category)} | {numbers} | {where} | {day(one.last_seen)} |")
     return rows
 
 

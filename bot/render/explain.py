@@ -36,6 +36,7 @@ def explain_markdown(reported: ReportedFailure) -> str:
         _log(failure.excerpt),
         f"Next:\n\n{steps}" if steps else "",
         f"Seen before: {show.known(reported)}. Fingerprint {code(failure.fingerprint)}.",
+        f"Muted {show.muted(reported)}." if reported.mute else "",
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -122,6 +122,12 @@ def moment(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def minutes_lost(pattern: Pattern) -> str:
+    """Runner minutes within the window, `1,204`; `under 1` for seconds, `0` where no duration is known."""
+    whole = round(pattern.seconds / 60)
+    return f"{whole:,}" if whole or not pattern.seconds else "under 1"
+
+
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """`1 job`, `2 jobs`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
@@ -146,14 +152,24 @@ def known(reported: ReportedFailure, *, brief: bool = False) -> str:
     """Whether this failure was seen before: how often, where, since when, and its issue."""
     pattern, issue = reported.pattern, reported.issue
     said = [] if issue is None else [f"issue {issue_link(issue)}" + ("" if issue.state == "open" else " (closed)")]
+    silent = ["muted"] if brief and reported.mute is not None else []
     if pattern is None or pattern.count < 2:
-        return ", ".join(
-            [*(said or ["no"])] if brief else ["first seen now" if said else "no, seen for the first time", *said]
-        )
+        now = "first seen now" if said else "no, seen for the first time"
+        return ", ".join([*(said or ["no"]), *silent] if brief else [now, *said])
     where = f" in {len(pattern.repositories):,} repositories" if len(pattern.repositories) > 1 else ""
     times = f"{count(pattern.count, 'time')}{where} since {day(pattern.first_seen)}"
     own = reported.verdict is not None and reported.verdict.kind is Kind.NEW
-    return ", ".join([times, *(["in the author's own runs alone"] * own), *said, *(["muted"] * pattern.muted)])
+    return ", ".join([times, *(["in the author's own runs alone"] * own), *said, *silent])
+
+
+def muted(reported: ReportedFailure) -> str:
+    """`by octocat until 2026-12-02 14:03 UTC: known outage`; empty where it is not muted."""
+    mute = reported.mute
+    if mute is None:
+        return ""
+    who = f"by {code(mute.by, limit=60)} " if mute.by else ""
+    why = f": {code(mute.reason, limit=200)}" if mute.reason.strip() else ""
+    return f"{who}{'for good' if mute.until is None else f'until {moment(mute.until)} UTC'}{why}"
 
 
 def steps_to_take(failure: Failure, pattern: Pattern | None = None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ _ADVISED = 3
 
 
 def patterns_markdown(patterns: Sequence[Pattern], *, repository: str | None, days: int) -> str:
-    """The most frequent ones in a table, and what to do about the first three."""
+    """Those that took most runner time in a table, and what to do about the first three."""
     where = code(repository) if repository else "all repositories"
     span = count(days, "day")
     if not patterns:
@@ -24,10 +24,12 @@ def patterns_markdown(patterns: Sequence[Pattern], *, repository: str | None, da
             "Next: nothing to do; ask for more time with `/pipeline patterns --days 90`."
         )
     shown = patterns[:MOST]
-    head = f"{count(len(patterns), 'recurring failure')} in {where} in the last {span}."
+    lost = round(sum(pattern.seconds for pattern in patterns) / 60)
+    took = f", {count(lost, 'runner minute')} lost" if lost else ""
+    head = f"{count(len(patterns), 'recurring failure')} in {where} in the last {span}{took}."
     blocks = ["\n".join(pattern_rows(shown)), _details(shown)]
     if len(patterns) > MOST:
-        blocks.append(f"{len(patterns) - MOST:,} less frequent ones are not shown.")
+        blocks.append(f"{len(patterns) - MOST:,} that took less are not shown.")
     return fit(head, [block for block in blocks if block], _more, limit=LIMIT)
 
 

@@ -95,10 +95,15 @@ async def test_a_muted_failure_makes_no_notice_until_it_is_unmuted(world: World)
     await world.fail(branch=BRANCH)
     _, answer = await typed(world, "/pipeline mute 7d known outage")
     assert "known outage" in answer.body
+    assert "- **Muted**: by `maintainer` until" in (world.check_runs[-1].summary or "")
+    assert "UTC: `known outage`" in (world.check_runs[-1].summary or "")
     await world.fail()
     assert [issue for issue in world.issues if "pipeline-failure" in issue.labels] == []
     assert len(world.check_runs) >= 1
+    _, answer = await typed(world, "/pipeline notify")
+    assert "No notice is made: this failure is muted here; `/pipeline unmute 1-" in answer.body
     await typed(world, "/pipeline unmute")
+    assert "**Muted**" not in (world.check_runs[-1].summary or "")
     await world.fail()
     assert len([issue for issue in world.issues if "pipeline-failure" in issue.labels]) == 1
 

@@ -11,6 +11,7 @@ import pytest
 
 from bot.demo import deliveries, users
 from bot.repo_config import PATH
+from tests.end_to_end.test_changes import typed
 from tests.end_to_end.test_conclusions import calls, failures_of
 from tests.end_to_end.test_token_mode import red, token_world  # noqa: F401
 from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World, opened
@@ -84,6 +85,25 @@ async def test_a_repository_that_is_switched_off_still_answers_commands(world: W
     await world.settled()
     [_, answer] = world.comments(issue.number)
     assert "ail" in answer
+
+
+@pytest.mark.parametrize(
+    ("text", "branch", "said"),
+    [
+        ("enabled: false\n", "main", "so nothing is written in this repository"),
+        ("pull_requests: check\n", "feature", "told in the check run alone"),
+    ],
+)
+async def test_notify_says_why_nothing_will_be_made(world: World, text: str, branch: str, said: str) -> None:
+    configure(world, text)
+    if branch != "main":
+        world.state.add_pull(REPO, branch)
+    await world.fail(branch=branch, **({"event": "pull_request"} if branch != "main" else {}))
+    question, answer = await typed(world, "/pipeline notify")
+    assert answer.body.split("\n", 1)[1].startswith("No notice is made: `.github/pipeline.yml` says ")
+    assert said in answer.body
+    assert [reaction.content for reaction in question.reactions] == ["eyes", "confused"]
+    assert [issue.title for issue in world.issues] == ["A question"]
 
 
 async def test_a_notice_mentions_whom_the_file_names(world: World) -> None:

@@ -101,7 +101,7 @@ async def test_patterns_count_this_repository_alone(context: CommandContext) -> 
         await failed(context, run_id, PRIVATE, message=SECRET, detected_at=make.NOW + 60)
     found = await said(context, "/pipeline patterns")
     assert "1 recurring failure in `octo/shop`" in found.markdown
-    assert "| testing | 2 | `octo/shop` |" in found.markdown
+    assert "| testing | 20 | 2 | `octo/shop` |" in found.markdown
 
 
 @pytest.mark.parametrize("name", WITH_REPO)
@@ -133,7 +133,7 @@ async def test_all_is_this_repository_and_the_public_ones(context: CommandContex
     assert "`octo/docs`" in found.markdown
     assert "octo/secret" not in found.markdown
     patterns = await said(context, "/pipeline patterns --repo all")
-    assert "| testing | 2 | 2 |" in patterns.markdown
+    assert "| testing | 20 | 2 | 2 |" in patterns.markdown
 
 
 @pytest.mark.parametrize(

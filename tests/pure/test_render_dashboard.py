@@ -36,8 +36,8 @@ COSTS = (
     Cost(1, "v1-7f83b1657ff1fc53", 4, 0),
 )
 KNOWN = {
-    "v1-5d41402abc4b2a76": make.a_pattern(suggestions=("Run it locally and compare the two values.",)),
-    "v1-muted": make.a_pattern(fingerprint="v1-muted", muted=True),
+    "v1-5d41402abc4b2a76": make.a_pattern(suggestions=("Run it locally and compare the two values.",), seconds=5_400),
+    "v1-muted": make.a_pattern(fingerprint="v1-muted", muted=True, seconds=40),
     "v1-7f83b1657ff1fc53": make.a_pattern(
         fingerprint="v1-7f83b1657ff1fc53", category="linting", description="F401 `os` imported but unused", count=4
     ),
@@ -112,7 +112,9 @@ TEXTS = {
     "dashboard-hostile": dashboard_markdown(hostile_dashboard()),
     "dashboard-json": json.dumps(dashboard_json(a_dashboard()), indent=2),
     "patterns": patterns_markdown(list(KNOWN.values()), repository=make.REPOSITORY, days=30),
-    "patterns-many": patterns_markdown([make.a_pattern(count=n) for n in range(40, 0, -1)], repository=None, days=1),
+    "patterns-many": patterns_markdown(
+        [make.a_pattern(count=n, seconds=9_000 * n) for n in range(40, 0, -1)], repository=None, days=1
+    ),
     "patterns-nothing": patterns_markdown([], repository=make.REPOSITORY, days=30),
     "patterns-hostile": patterns_markdown(
         [make.a_pattern(description=HOSTILE, repositories=(HOSTILE,), suggestions=(HOSTILE,), fingerprint=HOSTILE)],
@@ -131,6 +133,7 @@ TEXTS = {
         Status(make.REPOSITORY, make.NOW, (Running(replace(GOING, workflow=HOSTILE, branch=HOSTILE), 1),))
     ),
     "explain": explain_markdown(EXPLAINED),
+    "explain-muted": explain_markdown(replace(EXPLAINED, mute=make.a_mute())),
     "explain-hostile": explain_markdown(make.reported(hostile_failure())),
     "flaky": flaky_markdown([Flaky("v1-a", (flips(), flips()), 2)], repository=make.REPOSITORY),
     "flaky-nothing": flaky_markdown([], repository=make.REPOSITORY),

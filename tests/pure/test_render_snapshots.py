@@ -84,6 +84,10 @@ CHECK_RUNS = {
         make.reported(verdict=make.a_verdict(Kind.NEW), pattern=make.a_pattern(count=2))
     ),
     "time-out": make.a_commit_report(TIME_OUT),
+    "muted": make.a_commit_report(
+        make.reported(pattern=make.a_pattern(), mute=make.a_mute()),
+        make.reported(make.a_lint_failure(), mute=make.a_mute(until=None, by=HOSTILE, reason=HOSTILE)),
+    ),
     "recovered": make.a_commit_report(recovered=(make.a_failure(), make.a_lint_failure())),
     "one": make.a_commit_report(make.reported()),
     "known": make.a_commit_report(KNOWN),
@@ -195,6 +199,7 @@ PULL_REQUESTS = {
     "recovered": pull_request(make.a_commit_report(recovered=(make.a_failure(),))),
     "one": pull_request(make.a_commit_report(make.reported(), runs=(make.a_run(pull_request=31),))),
     "two": pull_request(make.a_commit_report(KNOWN, LINT), mention="@copilot"),
+    "muted": pull_request(CHECK_RUNS["muted"]),
     "many": pull_request(make.a_commit_report(*map(make.reported, different(12)))),
     "hostile": pull_request(make.a_commit_report(make.reported(hostile_failure()))),
     "green": pull_request(make.a_commit_report(runs=(make.a_run(conclusion="success", pull_request=31),))),

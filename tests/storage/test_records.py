@@ -14,6 +14,7 @@ from storage.dashboards import health
 from storage.model import Issue
 from storage.recurring import recurring
 from storage.scopes import Scope
+from storage.windows import Window
 from tests.storage.facts import REPO, START, make_failure, make_run
 from tests.storage.telling import green, learn, red
 
@@ -96,6 +97,8 @@ async def test_occurrences_are_the_newest_first(database: Database) -> None:
 
 # Patterns
 
+EVER = Window(0, START + 10**6)
+
 
 async def test_a_pattern_counts_a_job_of_a_run_once_over_its_attempts(database: Database) -> None:
     for run_id, attempt in ((1, 1), (1, 2), (2, 1)):
@@ -103,11 +106,11 @@ async def test_a_pattern_counts_a_job_of_a_run_once_over_its_attempts(database: 
     other = make_run(3, repo_id=200, repository="acme/api")
     await learn(database, other, make_failure(other, message="newest"))
     async with database.read() as conn:
-        (found,) = await recurring(conn, Scope((1,)), 0, limit=5)
-        (here,) = await recurring(conn, Scope((1,), (REPO,)), 0, limit=5)
-        assert await recurring(conn, Scope((1,), (200,)), 0, limit=5) == []
-        assert await recurring(conn, Scope((1,)), START + 10**6, limit=5) == []
-        assert await recurring(conn, Scope((2,)), 0, limit=5) == []
+        (found,) = await recurring(conn, Scope((1,)), EVER, limit=5)
+        (here,) = await recurring(conn, Scope((1,), (REPO,)), EVER, limit=5)
+        assert await recurring(conn, Scope((1,), (200,)), EVER, limit=5) == []
+        assert await recurring(conn, Scope((1,)), Window(START + 10**6, START + 10**6 + 1), limit=5) == []
+        assert await recurring(conn, Scope((2,)), EVER, limit=5) == []
     assert (found.count, found.description) == (3, "newest")
     assert found.repositories == ("acme/api", "acme/shop")
     assert (here.count, here.description) == (2, "test_a failed")

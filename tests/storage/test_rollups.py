@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select, update
 
-from storage import rollups, words
+from storage import history, rollups, words
 from storage.dashboards import Bucket, Halves, corrected, failures, halves, trend
 from storage.merging import COUNTED
 from storage.model import Correction
-from storage.recurring import costs, outbreaks
+from storage.recurring import costs, outbreaks, recurring
 from storage.rollups import DAY, ROLLUPS
 from storage.scopes import Scope, everything
 from storage.tables import failure_daily, pattern_daily, run_daily
 from storage.windows import Window
-from tests.storage.facts import REPO, START, make_failure, make_run
+from tests.storage.facts import REPO, START, make_failure, make_job, make_run
 from tests.storage.telling import green, learn, red
 from tests.storage.test_any_order import Attempt, deliveries, empty, tell
 
@@ -142,6 +143,24 @@ async def test_rollups_and_rows_give_the_same_answers(database: Database) -> Non
             (dearest,) = await costs(conn, ORG, window, limit=3)
             assert (dearest.fingerprint, dearest.count, dearest.seconds) == ("f1", 6, 6 * 60)
     assert sum(whole.values(), Halves()).direction == "increasing"
+
+
+async def test_patterns_come_by_the_runner_time_they_took_then_by_count(database: Database) -> None:
+    for number, (fingerprint, took) in enumerate([("often", 30)] * 4 + [("long", 600)] * 2 + [("as-long", 400)] * 3, 1):
+        run = make_run(number, completed_at=NOW - number * DAY)
+        failure = make_failure(run, fingerprint=fingerprint)
+        job = replace(make_job(run, "test", "failure"), started_at=1_000, completed_at=1_000 + took)
+        await database.write(lambda tx, r=run, f=failure, j=job: history.learn(tx, r, [j], [f]))  # type: ignore[misc]
+    async with database.read() as conn:
+        for scope in (ORG, Scope((1,), (REPO,)), Scope((1,), (REPO, REPO + 1))):
+            found = await recurring(conn, scope, MONTH, limit=5)
+            assert [(one.fingerprint, one.count, one.seconds) for one in found] == [
+                ("as-long", 3, 1_200),
+                ("long", 2, 1_200),
+                ("often", 4, 120),
+            ]
+            found = await recurring(conn, scope, Window(NOW - 5 * DAY - 60, NOW), limit=5)
+            assert [(one.fingerprint, one.seconds) for one in found] == [("long", 600), ("often", 120)]
 
 
 async def test_a_window_cuts_to_the_second_whichever_way_it_is_counted(database: Database) -> None:
