@@ -8,6 +8,7 @@ import msgspec
 
 from bot.events import Whole
 from bot.router import BY_KEY, EVENTS, Lane
+from storage.model import RECORD, REPORT
 
 ACTIONS_SLUG = "github-actions"
 COMMAND = "/pipeline"
@@ -66,6 +67,7 @@ class Ticket:
     installation_id: int
     repo_id: int | None
     lane: str | None
+    priority: int = REPORT
 
 
 _decoder = msgspec.json.Decoder(_Door)
@@ -90,7 +92,7 @@ def admit(event: str, body: bytes, *, app_id: int | None, watched: frozenset[str
         return None
     installation = door.installation.id if door.installation else 0
     repo = door.repository.id if door.repository else None
-    return Ticket(route.action, installation, repo, _lane(route.lane, repo, installation))
+    return Ticket(route.action, installation, repo, _lane(route.lane, repo, installation), route.lane.priority)
 
 
 def _ill_typed(event: str, body: bytes, error: msgspec.ValidationError) -> Ticket | None:
@@ -98,7 +100,7 @@ def _ill_typed(event: str, body: bytes, error: msgspec.ValidationError) -> Ticke
         _object.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise NotAnObject(f"the body is not a JSON object: {error}") from error
-    return Ticket("", 0, None, None) if event in EVENTS else None
+    return Ticket("", 0, None, None, RECORD) if event in EVENTS else None
 
 
 def _is_ours(event: str, door: _Door, app_id: int | None) -> bool:

@@ -21,7 +21,7 @@ from bot.work import BACKFILL, LOOK_UP, LookUp
 from bot.work import Backfill as BackfillOrder
 from storage import effects, inbox, installations, runs
 from storage.database import Database
-from storage.model import Repository, Run
+from storage.model import HISTORY, Repository, Run
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,7 @@ async def order_backfill(tx: AsyncConnection, repo: Repository, *, since: int, u
         args=msgspec.json.encode(order),
         run_at_ms=now * 1000,
         installation_id=repo.installation_id,
+        priority=HISTORY,
     )
     return key
 

@@ -47,6 +47,7 @@ class Intake:
             installation_id=ticket.installation_id,
             repo_id=ticket.repo_id,
             lane=ticket.lane,
+            priority=ticket.priority,
             body=body,
             received_at_ms=int(self._clock() * 1000),
         )

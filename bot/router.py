@@ -11,6 +11,7 @@ from gidgethub.sansio import Event
 
 from bot.handlers import check_run, check_suite, installation, issue_comment, issues, workflow_run
 from bot.services import Services
+from storage.model import ANSWER, RECORD, REPORT
 
 Handler = Callable[[Event, Services], Awaitable[None]]
 
@@ -25,6 +26,11 @@ class Lane(Enum):
     COMMANDS = "commands"
     """An answer does not wait for logs that are being read."""
     INSTALLATION = "installation"
+
+    @property
+    def priority(self) -> int:
+        """What goes first where there is more work than time."""
+        return {Lane.COMMANDS: ANSWER, Lane.NONE: RECORD}.get(self, REPORT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -18,13 +19,18 @@ from bot.metrics import Metrics
 from storage import inbox, inbox_claim
 from storage.database import Database
 from storage.errors import DatabaseUnavailable, LeaseLost
-from storage.model import Job
+from storage.model import ANSWER, Job
 
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 15.0
 """Platforms kill a process that has not ended within twenty to thirty seconds of SIGTERM."""
+SLOTS = 8
+ANSWERS_ONLY = 1
+"""Slots that only a command gets, so that an answer never waits until somebody's logs are read."""
+LEFT_TO_OTHERS = 1
+"""Further slots that no single installation gets: one whose calls all take long does not stop the others."""
 Handle = Callable[[Job], Awaitable[None]]
 
 
@@ -32,6 +38,18 @@ def backoff_seconds(attempt: int) -> float:
     """How long work that failed for the `attempt`-th time waits: five seconds, doubled each time, up to an hour."""
     # Jitter keeps work that failed together from coming back together.
     return min(3600.0, 5.0 * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+def last_served(claimed: Sequence[Job], before: int) -> int:
+    """The installation after which the next turn begins: the farthest one from `before`, in a circle.
+
+    Only the least urgent jobs count: where a claim came to those, every more urgent one was taken.
+    """
+    if not claimed:
+        return before
+    lowest = max(job.priority for job in claimed)
+    theirs = {job.installation_id for job in claimed if job.priority == lowest}
+    return max(theirs, key=lambda installation: (installation <= before, installation))
 
 
 class Worker:
@@ -45,7 +63,7 @@ class Worker:
         metrics: Metrics,
         clock: Callable[[], float],
         lease_seconds: float = 60,
-        slots: int = 8,
+        slots: int = SLOTS,
     ) -> None:
         self._database = database
         self._handle = handle
@@ -55,6 +73,7 @@ class Worker:
         self._slots = slots
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._held: dict[int, Job] = {}
+        self._served = -1
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
         self.ready = False
@@ -86,12 +105,12 @@ class Worker:
         return bool(self._held)
 
     async def _claim(self) -> list[Job]:
-        free = self._slots - len(self._held)
-        if free <= 0:
+        wanted = self._wanted()
+        if wanted is None:
             return []
         try:
             claimed = await inbox_claim.claim(
-                self._database, owner=self._owner, now_ms=self._now_ms(), lease_ms=self._lease_ms, limit=free
+                self._database, owner=self._owner, now_ms=self._now_ms(), lease_ms=self._lease_ms, **wanted
             )
         except DatabaseUnavailable as error:
             if self.ready:
@@ -99,7 +118,23 @@ class Worker:
             self.ready = False
             return []
         self.ready = True
+        self._served = last_served(claimed, self._served)
         return claimed
+
+    def _wanted(self) -> dict[str, int] | None:
+        """How much is claimed next, and for whom; None where every slot is taken."""
+        free = self._slots - len(self._held)
+        if free <= 0:
+            return None
+        if free <= ANSWERS_ONLY < self._slots:
+            return {"limit": free, "after": self._served, "most": ANSWER}
+        general = free - ANSWERS_ONLY if self._slots > ANSWERS_ONLY else free
+        theirs = max(1, self._slots - ANSWERS_ONLY - LEFT_TO_OTHERS)
+        held = Counter(job.installation_id for job in self._held.values())
+        [(busiest, most)] = held.most_common(1) or [(-1, 0)]
+        if most >= theirs:
+            return {"limit": general, "after": self._served, "skip": busiest}
+        return {"limit": min(general, theirs - most), "after": self._served}
 
     async def _see_through(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, case, delete, func, or_, select, update
 
 from storage.errors import LeaseLost
+from storage.model import REPORT
 from storage.rows import insert_into
 from storage.tables import DEAD, READY, RUNNING, jobs
 from storage.wakeup import made_work
@@ -40,6 +41,7 @@ async def enqueue(
     args: bytes,
     run_at_ms: int,
     installation_id: int = 0,
+    priority: int = REPORT,
 ) -> bool:
     """Puts a job in with the transaction; True if it was added or a dead one of the same key was revived.
 
@@ -53,11 +55,13 @@ async def enqueue(
         run_at_ms=run_at_ms,
         created_at_ms=run_at_ms,
         installation_id=installation_id,
+        priority=priority,
     )
     revived = {
         "state": READY,
         "args": insert.excluded.args,
         "run_at_ms": insert.excluded.run_at_ms,
+        "priority": insert.excluded.priority,
         "max_attempts": jobs.c.attempts + MAX_ATTEMPTS,
     }
     statement = insert.on_conflict_do_update(

@@ -137,7 +137,7 @@ def _job_row(item: _Waiting) -> tuple[Any, ...]:
     its = item.delivery
     lane = None if its.lane is None else storable(its.lane)
     times = (its.received_at_ms, its.received_at_ms)
-    return (dedupe_key(item.guid), item.guid, DELIVERY, lane, its.installation_id, *times)
+    return (dedupe_key(item.guid), item.guid, DELIVERY, lane, its.installation_id, *times, its.priority)
 
 
 async def _store_sqlite(tx: AsyncConnection, group: Sequence[_Waiting], capacity: int) -> set[str]:
@@ -153,8 +153,8 @@ async def _store_sqlite(tx: AsyncConnection, group: Sequence[_Waiting], capacity
     fresh = {row[0] for row in known}
     if fresh:
         await connection.executemany(
-            "INSERT INTO jobs (dedupe, guid, kind, lane, installation_id, run_at_ms, created_at_ms)"
-            " VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+            "INSERT INTO jobs (dedupe, guid, kind, lane, installation_id, run_at_ms, created_at_ms, priority)"
+            " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
             [_job_row(item) for item in group if item.guid in fresh],
         )
     again = [item for item in group if item.guid not in fresh]
@@ -176,10 +176,10 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigin
 ON CONFLICT DO NOTHING RETURNING guid
 """
 _JOBS_PG = """
-INSERT INTO jobs (dedupe, guid, kind, lane, installation_id, run_at_ms, created_at_ms)
-SELECT dedupe, guid, kind, lane, installation_id, run_at, created_at
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
-     WITH ORDINALITY AS fresh (dedupe, guid, kind, lane, installation_id, run_at, created_at, place)
+INSERT INTO jobs (dedupe, guid, kind, lane, installation_id, run_at_ms, created_at_ms, priority)
+SELECT dedupe, guid, kind, lane, installation_id, run_at, created_at, priority
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::smallint[])
+     WITH ORDINALITY AS fresh (dedupe, guid, kind, lane, installation_id, run_at, created_at, priority, place)
 ORDER BY place ON CONFLICT DO NOTHING
 """
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from storage import claim_order
 from storage.errors import is_unique_violation
 from storage.inbox import DELIVERY
-from storage.model import Job
-from storage.tables import READY, RUNNING
+from storage.model import HISTORY, Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,43 +22,38 @@ if TYPE_CHECKING:
 
 _RACES = 20
 _INLINE_BYTES = 64 * 1024
-_COLUMNS = "id, kind, lane, attempts, guid, args, installation_id, run_at_ms"
-_FREE = f"""
- state = {READY} AND run_at_ms <= {{now}} AND (lane IS NULL OR (
-   NOT EXISTS (SELECT 1 FROM jobs AS busy WHERE busy.lane = jobs.lane AND busy.state = {RUNNING})
-   AND NOT EXISTS (SELECT 1 FROM jobs AS older
-                   WHERE older.lane = jobs.lane AND older.state = {READY} AND older.id < jobs.id)))
-"""  # noqa: S608 - constants only
-_SQLITE = f"""
-UPDATE jobs SET state = {RUNNING}, attempts = attempts + 1, owner = ?, lease_until_ms = ?
-WHERE id IN (SELECT id FROM jobs WHERE {_FREE.format(now="?")} ORDER BY run_at_ms, id LIMIT ?)
-RETURNING {_COLUMNS}
-"""  # noqa: S608 - constants only
-_POSTGRES = f"""
-WITH free AS (
-  SELECT id FROM jobs WHERE {_FREE.format(now="$3")} ORDER BY run_at_ms, id LIMIT $4 FOR UPDATE SKIP LOCKED)
-UPDATE jobs SET state = {RUNNING}, attempts = attempts + 1, owner = $1, lease_until_ms = $2
-FROM free WHERE jobs.id = free.id
-RETURNING {", ".join("jobs." + name for name in _COLUMNS.split(", "))}
-"""  # noqa: S608 - constants only
 # The table is empty most of the time, so its statistics mislead the planner after a burst of deliveries; the partial
 # index is right at every size. As a side effect this opens the transaction for the raw statements that follow.
 _STEADY_PLAN = text(
     "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
     " set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true),"
-    " set_config('enable_mergejoin', 'off', true)"
+    " set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)"
 )
 
 
-async def claim(db: Database, *, owner: str, now_ms: int, lease_ms: int, limit: int = 1) -> list[Job]:
-    """Takes up to `limit` ready jobs, at most one a lane, with their payloads; the attempt counts from here."""
+async def claim(
+    db: Database,
+    *,
+    owner: str,
+    now_ms: int,
+    lease_ms: int,
+    limit: int = 1,
+    after: int = -1,
+    skip: int = -1,
+    most: int = HISTORY,
+) -> list[Job]:
+    """Takes up to `limit` ready jobs, at most one a lane, with their payloads; the attempt counts from here.
+
+    The order is `claim_order`'s. `after` is the installation that was served last, `skip` one that gets nothing now,
+    `most` the last priority that is wanted.
+    """
 
     async def take(tx: AsyncConnection) -> list[dict[str, Any]]:
-        values = (owner, now_ms + lease_ms, now_ms, limit)
+        values = (owner, now_ms + lease_ms, now_ms, limit, after, skip, most)
         return await (_claim_sqlite if tx.dialect.name == "sqlite" else _claim_postgres)(tx, values)
 
     rows = await _past_races(db, take)
-    rows.sort(key=lambda row: (row["run_at_ms"], row["id"]))
+    rows.sort(key=lambda row: (row["priority"], row["run_at_ms"], row["id"]))
     return [await _job(row, owner, now_ms + lease_ms) for row in rows]
 
 
@@ -77,8 +72,8 @@ async def _past_races(db: Database, take: Any) -> list[dict[str, Any]]:
 
 async def _claim_sqlite(tx: AsyncConnection, values: Sequence[Any]) -> list[dict[str, Any]]:
     connection: Any = (await tx.get_raw_connection()).driver_connection
-    found = await connection.execute_fetchall(_SQLITE, values)
-    rows = [dict(zip(_COLUMNS.split(", "), row, strict=True)) for row in found]
+    found = await connection.execute_fetchall(claim_order.SQLITE, values)
+    rows = [dict(zip(claim_order.COLUMNS, row, strict=True)) for row in found]
     for row in rows:
         if row["guid"] is not None:
             query = "SELECT event, body FROM deliveries WHERE guid = ?"
@@ -90,7 +85,7 @@ async def _claim_sqlite(tx: AsyncConnection, values: Sequence[Any]) -> list[dict
 async def _claim_postgres(tx: AsyncConnection, values: Sequence[Any]) -> list[dict[str, Any]]:
     await tx.execute(_STEADY_PLAN)
     connection: Any = (await tx.get_raw_connection()).driver_connection
-    rows = [dict(row) for row in await connection.fetch(_POSTGRES, *values)]
+    rows = [dict(row) for row in await connection.fetch(claim_order.POSTGRES, *values)]
     guids = [row["guid"] for row in rows if row["guid"] is not None]
     if guids:
         query = "SELECT guid, event, body FROM deliveries WHERE guid = ANY($1::text[])"
@@ -114,6 +109,7 @@ async def _job(row: Mapping[str, Any], owner: str, lease_until_ms: int) -> Job:
         payload=await _unpack(row.get("body")) if is_delivery else row["args"] or b"",
         installation_id=row["installation_id"],
         lease_until_ms=lease_until_ms,
+        priority=row["priority"],
     )
 
 

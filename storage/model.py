@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ANSWER, REPORT, RECORD, HISTORY = range(4)
+"""Priorities of jobs, most urgent first: somebody waits for it, it is reported, it is only stored, it is the past.
+
+Work of one lane should have one priority, because within a lane the oldest goes first whatever its priority.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
@@ -217,6 +223,7 @@ class NewDelivery:
     body: bytes
     """The JSON text of the payload, uncompressed."""
     received_at_ms: int
+    priority: int = REPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +242,7 @@ class Job:
     """For kind `delivery` the JSON text of the webhook; otherwise the JSON arguments of the job."""
     installation_id: int
     lease_until_ms: int
+    priority: int = REPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

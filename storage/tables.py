@@ -98,10 +98,13 @@ jobs = Table(
     _whole("lease_until_ms", nullable=True),
     Column("owner", Words, nullable=True),
     _text("last_error"),
+    Column("priority", Small, nullable=False, server_default=text("1")),
     Index("ix_jobs_ready", "run_at_ms", "id", **_where("state = 0")),
     Index("ix_jobs_lane", "lane", "id"),
     Index("ux_jobs_lane_running", "lane", unique=True, **_where("state = 1")),
     Index("ix_jobs_lease", "lease_until_ms", **_where("state = 1")),
+    Index("ix_jobs_heads", "priority", "installation_id", "lane", "id", **_where("state = 0 AND lane IS NOT NULL")),
+    Index("ix_jobs_loose", "priority", "installation_id", "run_at_ms", "id", **_where("state = 0 AND lane IS NULL")),
     sqlite_autoincrement=True,
     postgresql_with={
         "fillfactor": 70,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.door import NotAnObject, Ticket, admit
+from storage.model import ANSWER, RECORD, REPORT
 
 OURS = 42
 ACTIONS = {"id": 15368, "slug": "github-actions"}
@@ -23,17 +24,22 @@ def look(event: str, action: str, *, watched: frozenset[str] | None = None, **pa
 
 
 @pytest.mark.parametrize(
-    ("event", "action", "lane"),
+    ("event", "action", "lane", "priority"),
     [
-        ("workflow_run", "requested", None),
-        ("workflow_run", "in_progress", None),
-        ("workflow_run", "completed", "repo:9"),
-        ("installation", "created", "installation:3"),
-        ("installation_repositories", "added", "installation:3"),
+        ("workflow_run", "requested", None, RECORD),
+        ("workflow_run", "in_progress", None, RECORD),
+        ("workflow_run", "completed", "repo:9", REPORT),
+        ("installation", "created", "installation:3", REPORT),
+        ("installation_repositories", "added", "installation:3", REPORT),
     ],
 )
-def test_work_waits_in_the_lane_of_what_it_writes(event: str, action: str, lane: str | None) -> None:
-    assert look(event, action) == Ticket(action, 3, 9, lane)
+def test_work_waits_in_the_lane_of_what_it_writes(event: str, action: str, lane: str | None, priority: int) -> None:
+    assert look(event, action) == Ticket(action, 3, 9, lane, priority)
+
+
+def test_a_command_goes_before_everything_else() -> None:
+    ticket = look("issue_comment", "created", comment={"body": "/pipeline help"})
+    assert ticket == Ticket("created", 3, 9, "repo:9:commands", ANSWER)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +108,7 @@ def test_only_issues_of_ours_are_followed(labels: list[str], work: bool) -> None
 )
 def test_wrong_types_in_a_handled_event_are_let_in_so_that_they_are_seen(wrong: dict[str, Any]) -> None:
     body = json.dumps({"action": "completed", **FRAME, **wrong}).encode()
-    assert admit("workflow_run", body, app_id=OURS, watched=None) == Ticket("", 0, None, None)
+    assert admit("workflow_run", body, app_id=OURS, watched=None) == Ticket("", 0, None, None, RECORD)
     assert admit("push", body, app_id=OURS, watched=None) is None
 
 
