@@ -18,6 +18,7 @@ from bot.log_reader import LogReader, OpenLog
 from classifiers.classify import without_log
 from classifiers.model import Annotation, Category, Classification, JobFacts, OwnRule
 from classifiers.redaction import redact
+from classifiers.runners_up import runners_up
 from storage.model import Failure, JobResult, Run
 
 log = structlog.get_logger(__name__)
@@ -305,4 +306,5 @@ def as_failure(run: Run, verdict: Classification, *, job_id: int, job: str, url:
         detected_at=at or run.completed_at or run.created_at,
         url=url or run.url,
         pull_request=run.pull_request,
+        runners_up=runners_up(verdict),
     )

@@ -126,6 +126,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """A finding that lost against the cause, short enough to be kept. Its text is redacted."""
+
+    rule: str
+    category: str
+    message: str
+    line: int
+    """1-based; 0 where there is no line."""
+    score: float
+    """Comparable with that of the others of the same log."""
+    why: str
+    """Why it lost, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Classification:
     """The verdict on one failed job. Every text in it is redacted and safe to store."""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Double, Integer, LargeBinary, SmallInteger, Text
 from sqlalchemy.dialects.sqlite import REAL
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from classifiers.model import RunnerUp
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -63,3 +66,16 @@ class TextList(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002
         return None if value is None else tuple(json.loads(value))
+
+
+class RunnersUp(TypeDecorator[tuple[RunnerUp, ...]]):
+    """Findings that lost, as a JSON array of arrays in the order of their fields."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[RunnerUp, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else storable(json.dumps([astuple(item) for item in value], ensure_ascii=False))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[RunnerUp, ...] | None:  # noqa: ARG002
+        return None if value is None else tuple(RunnerUp(*item) for item in json.loads(value))

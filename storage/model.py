@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from classifiers.model import RunnerUp
+
 ANSWER, REPORT, RECORD, HISTORY = range(4)
 """Priorities of jobs, most urgent first: somebody waits for it, it is reported, it is only stored, it is the past.
 
@@ -122,6 +124,8 @@ class Failure:
     verdict: str | None = None
     resolved_at: int | None = None
     pull_request: int | None = None
+    runners_up: tuple[RunnerUp, ...] = ()
+    """What competed with the cause, best first; kept as long as the excerpt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, exists, func, select, tuple_, update
+from sqlalchemy import and_, delete, exists, func, or_, select, tuple_, update
 
 from storage.tables import (
     deliveries,
@@ -66,7 +66,9 @@ async def prune(database: Database, now: int, *, retention_days: int, excerpt_da
     ended = func.coalesce(runs.completed_at, runs.started_at) < old
     return Forgotten(
         deliveries=await _delete(database, deliveries, worked_off),
-        excerpts=await _empty_excerpts(database, and_(failures.detected_at < bare, failures.excerpt != "")),
+        excerpts=await _empty_excerpts(
+            database, and_(failures.detected_at < bare, or_(failures.excerpt != "", failures.runners_up != ()))
+        ),
         failures=await _delete(database, pipeline_failures, failures.detected_at < old),
         runs=await _delete_runs(database, ended),
         patterns=await _delete(
@@ -98,7 +100,7 @@ async def _delete(database: Database, table: Table, which: ColumnElement[bool]) 
 
 async def _empty_excerpts(database: Database, which: ColumnElement[bool]) -> int:
     def batch(keys: ColumnElement[bool]) -> Executable:
-        return update(pipeline_failures).where(keys).values(excerpt="")
+        return update(pipeline_failures).where(keys).values(excerpt="", runners_up=())
 
     return await _in_batches(database, pipeline_failures, which, batch)
 

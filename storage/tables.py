@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnClause, Index, MetaData, PrimaryKeyConstraint, Table, literal_column, text
 
-from storage.columns import Blob, Flag, Real, Small, TextList, Whole, Words
+from storage.columns import Blob, Flag, Real, RunnersUp, Small, TextList, Whole, Words
 
 READY, RUNNING, DEAD = 0, 1, 2
 
@@ -241,6 +241,7 @@ pipeline_failures = Table(
     _whole("resolved_run_id", nullable=True),
     # The fingerprint under which it counts: its own, or the older one that it is nearly the same as.
     _text("pattern"),
+    Column("runners_up", RunnersUp, nullable=False, server_default="[]"),
     PrimaryKeyConstraint("repo_id", "run_id", "run_attempt", "job_id", name="pk_pipeline_failures"),
     Index("ix_failures_branch", "repo_id", "branch", "workflow_id", "run_id"),
     Index("ix_failures_commit", "repo_id", "commit"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFailure
 from bot.verdict import Evidence, Kind, Verdict
+from classifiers.model import RunnerUp
 from storage.model import Failure, Health, Issue, Mute, Pattern, Repository, Run
 
 NOW = 1_795_608_000
@@ -164,6 +165,14 @@ def a_pattern(**fields: Any) -> Pattern:
         "suggestions": (),
     }
     return Pattern(**given | fields)
+
+
+def runners_up() -> tuple[RunnerUp, ...]:
+    """What lost against the pytest failure."""
+    return (
+        RunnerUp("pytest-summary", "testing", "1 failed, 211 passed", 61, 75.4, "summary, not cause"),
+        RunnerUp("runner-exit-code", "unknown", "Process completed with exit code 1", 62, 33.0, "wrapper, not cause"),
+    )
 
 
 def a_mute(**fields: Any) -> Mute:

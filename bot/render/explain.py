@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.facts import ReportedFailure
 from bot.render import failure as show
-from bot.render.markdown import cell, code, fence, link, prose, word
+from bot.render.markdown import NOTHING, cell, code, fence, link, prose, word
 from bot.render.whose import next_steps, sentence
+from storage.model import Failure
 
 _EXCERPT_BYTES = 3_000
 _CHANCE = "{:.0%}"
@@ -33,6 +34,7 @@ def explain_markdown(reported: ReportedFailure) -> str:
         "\n".join(rows),
         verdict,
         f"Why it was read so:\n\n{reasons}",
+        _competitors(failure),
         _log(failure.excerpt),
         f"Next:\n\n{steps}" if steps else "",
         f"Seen before: {show.known(reported)}. Fingerprint {code(failure.fingerprint)}.",
@@ -43,6 +45,18 @@ def explain_markdown(reported: ReportedFailure) -> str:
 
 def _verdict_word(reported: ReportedFailure) -> str:
     return word(reported.verdict.kind) if reported.verdict else word(reported.failure.verdict or "unknown")
+
+
+def _competitors(failure: Failure) -> str:
+    if not failure.runners_up:
+        return ""
+    rows = ["| Finding | Category | Line | Score | Why it lost |", "| --- | --- | ---: | ---: | --- |"]
+    for one in failure.runners_up:
+        what = f"{cell(one.message, limit=100)} ({cell(one.rule, limit=60)})"
+        line = f"{one.line:,}" if one.line else NOTHING
+        rows.append(f"| {what} | {word(one.category)} | {line} | {one.score:.0f} | {prose(one.why, limit=60)} |")
+    found = show.count(len(failure.runners_up), "other finding")
+    return f"<details><summary>{found} competed</summary>\n\n" + "\n".join(rows) + "\n\n</details>"
 
 
 def _log(excerpt: str) -> str:

@@ -292,6 +292,9 @@ async def test_every_reading_command_is_answered_in_one_comment(world: World) ->
     assert f"`{REPO}` is **poor**" in answer.body
     assert "| linting |" in answer.body
     assert "Nothing flaky in" in answer.body
+    assert "2 other findings competed</summary>" in answer.body
+    assert "(`runner-exit-code`) | unknown | 6 | " in answer.body
+    assert " | wrapper, not cause |" in answer.body
 
 
 async def test_the_command_line_reads_beside_the_running_server(

@@ -20,6 +20,7 @@ from bot.render.patterns import patterns_markdown
 from bot.render.status import status_markdown
 from bot.verdict import Evidence, Kind, Verdict
 from bot.views import Alert, Dashboard, Flaky, RepositoryHealth, Running, Status
+from classifiers.model import RunnerUp
 from storage.dashboards import Bucket, Halves, Tally
 from storage.live import Flip
 from storage.recurring import Cost
@@ -91,6 +92,7 @@ def flips(**fields: Any) -> Flip:
 
 GOING = make.a_run(status="in_progress", conclusion=None, completed_at=None)
 EXPLAINED = make.reported(
+    make.a_failure(runners_up=make.runners_up()),
     pattern=make.a_pattern(),
     verdict=Verdict(
         Kind.FLAKY, "It passed when the job ran again on the same commit.", (Evidence("test", "https://x"),)
@@ -134,7 +136,9 @@ TEXTS = {
     ),
     "explain": explain_markdown(EXPLAINED),
     "explain-muted": explain_markdown(replace(EXPLAINED, mute=make.a_mute())),
-    "explain-hostile": explain_markdown(make.reported(hostile_failure())),
+    "explain-hostile": explain_markdown(
+        make.reported(replace(hostile_failure(), runners_up=(RunnerUp(*[HOSTILE] * 3, 0, 1.0, HOSTILE),)))
+    ),
     "flaky": flaky_markdown([Flaky("v1-a", (flips(), flips()), 2)], repository=make.REPOSITORY),
     "flaky-nothing": flaky_markdown([], repository=make.REPOSITORY),
     "flaky-hostile": flaky_markdown(

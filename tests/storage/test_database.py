@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -144,13 +145,15 @@ SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT IN ('alembic_ve
 """
 
 
+# A column that was added later stands on the line of the one before it.
+_LINE = re.compile(r"\n|, (?=[a-z_]+ (?:TEXT|INTEGER|REAL|BLOB)\b)")
+
+
 def _shape(connection: Connection) -> list[str]:
     if connection.dialect.name == "postgresql":
         return sorted(connection.execute(text(_POSTGRES_SHAPE)).scalars())
     statements = connection.execute(text(_SQLITE_SHAPE)).scalars()
-    # A column that was added later stands on the line of the one before it.
-    lines = (line for sql in statements for line in sql.replace(", priority ", "\npriority ").splitlines())
-    return sorted(line.strip(" \t,") for line in lines if line.strip())
+    return sorted(line.strip(" \t,") for sql in statements for line in _LINE.split(sql) if line.strip())
 
 
 async def test_a_database_opened_for_reading_refuses_writes(database: Database, database_url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from bot.upkeep import Upkeep
+from classifiers.model import RunnerUp
 from storage import failures, patterns, retention, runs, tables
 from storage.database import Database
 from storage.inbox_accept import Acceptor
@@ -19,13 +20,16 @@ async def count(database: Database, table: object) -> int:
         return int((await conn.execute(select(func.count()).select_from(table))).scalar_one())  # type: ignore[arg-type]
 
 
+LOST = RunnerUp("runner-exit-code", "unknown", "Process completed with exit code 1", 9, 33.0, "wrapper, not cause")
+
+
 async def filled(database: Database) -> None:
     """One old failed run, with everything that hangs on it."""
     run = make_run(1)
 
     async def store(tx: object) -> None:
         await runs.record(tx, run)  # type: ignore[arg-type]
-        await failures.record(tx, [make_failure(run)])  # type: ignore[arg-type]
+        await failures.record(tx, [make_failure(run, runners_up=(LOST,))])  # type: ignore[arg-type]
         await patterns.refresh(tx, 1, {"f1"})  # type: ignore[arg-type]
 
     await database.write(store)
@@ -33,11 +37,14 @@ async def filled(database: Database) -> None:
 
 async def test_excerpts_go_first_and_the_rest_after_its_time(database: Database) -> None:
     await filled(database)
+    async with database.read() as conn:
+        [whole] = await failures.occurrences(conn, 100, "f1")
+    assert whole.runners_up == (LOST,)
     gone = await retention.prune(database, START + 100 * DAY, retention_days=400, excerpt_days=90)
     assert (gone.excerpts, gone.runs, gone.failures) == (1, 0, 0)
     async with database.read() as conn:
         [kept] = await failures.occurrences(conn, 100, "f1")
-    assert kept.excerpt == ""
+    assert (kept.excerpt, kept.runners_up) == ("", ())
     assert kept.message
 
     gone = await retention.prune(database, START + 500 * DAY, retention_days=400, excerpt_days=90)
