@@ -88,8 +88,8 @@ class PipelineDashboard:
 
     async def health(self, asked: Question) -> Health:
         """Success rate, runs and durations."""
-        found = await dashboards.halves(self._conn, asked.scope, asked.window)
-        return dashboards.health_of(_sum(found.values()).whole, asked.time_range, asked.repository)
+        whole = await dashboards.total(self._conn, asked.scope, asked.window)
+        return dashboards.health_of(whole, asked.time_range, asked.repository)
 
     async def dashboard(self, asked: Question) -> Dashboard:
         """Everything on one page."""

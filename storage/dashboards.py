@@ -12,7 +12,7 @@ from storage.merging import COUNTED
 from storage.model import Health
 from storage.scopes import Scope, everything
 from storage.tables import YES, corrections, failure_daily, pipeline_failures, pipeline_runs, repositories, run_daily
-from storage.windows import DAY, FEW_DAYS, Piece, Window, from_rollups, pieces
+from storage.windows import DAY, FEW_DAYS, Piece, Window, from_rollups, pieces, undivided
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -135,8 +135,7 @@ async def health(
         scope = Scope((installation_id,))
     else:
         scope = await everything(conn)
-    found = await halves(conn, scope, Window(since, until, until))
-    return health_of(sum(found.values(), Halves()).whole, time_range, repository)
+    return health_of(await total(conn, scope, Window(since, until, until)), time_range, repository)
 
 
 def score(success_rate: float | None) -> str:
@@ -159,6 +158,17 @@ def health_of(tally: Tally, time_range: str, repository: str | None) -> Health:
         average_duration_minutes=round(tally.seconds / tally.timed / 60, 2) if tally.timed else 0.0,
         health_score=score(rate),
     )
+
+
+async def total(conn: AsyncConnection, scope: Scope, window: Window) -> Tally:
+    """Of all repositories of the scope together, the runs of the window that count."""
+    direct = Piece(window.since, window.until, later=False, whole=False)
+    cut = undivided(window) if from_rollups(scope, window) else [direct]
+    parts = [_all_days(scope, piece) if piece.whole else _all_runs(scope, piece) for piece in cut]
+    whole = Tally()
+    for row in await conn.execute(union_all(*parts)):
+        whole += Tally(*(int(number or 0) for number in row))
+    return whole
 
 
 async def halves(conn: AsyncConnection, scope: Scope, window: Window) -> dict[int, Halves]:
@@ -282,6 +292,15 @@ def _days_of(scope: Scope, piece: Piece) -> Select[Any]:
         .where(scope.within(days), days.day >= piece.start, *end)
         .group_by(days.repo_id)
     )
+
+
+def _all_runs(scope: Scope, piece: Piece) -> Select[Any]:
+    return select(*_MEASURED).where(_counted(scope, piece))
+
+
+def _all_days(scope: Scope, piece: Piece) -> Select[Any]:
+    end = () if piece.end is None else (run_daily.c.day < piece.end,)
+    return select(*_SUMMED).where(scope.within(run_daily.c), run_daily.c.day >= piece.start, *end)
 
 
 def _counted(scope: Scope, piece: Piece) -> ColumnElement[bool]:

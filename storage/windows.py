@@ -51,19 +51,27 @@ class Piece:
 
 def pieces(window: Window) -> list[Piece]:
     """The two halves of the window, their whole days apart from what is left at their ends."""
-    halves = [(window.since, window.middle, False), (window.middle, window.until, True)]
-    found = []
-    for start, end, later in halves:
-        first = -(-start // DAY)
-        last = None if end is None else end // DAY
-        if last is not None and first >= last:
-            found.append(Piece(start, end, later, whole=False))
-            continue
-        if start < first * DAY:
-            found.append(Piece(start, first * DAY, later, whole=False))
-        found.append(Piece(first, last, later, whole=True))
-        if last is not None and end is not None and last * DAY < end:
-            found.append(Piece(last * DAY, end, later, whole=False))
+    return [
+        *_cut(window.since, window.middle, later=False),
+        *_cut(window.middle, window.until, later=True),
+    ]
+
+
+def undivided(window: Window) -> list[Piece]:
+    """The window's whole days apart from what is left at its two ends."""
+    return _cut(window.since, window.until, later=False)
+
+
+def _cut(start: int, end: int | None, *, later: bool) -> list[Piece]:
+    first = -(-start // DAY)
+    last = None if end is None else end // DAY
+    if last is not None and first >= last:
+        return [Piece(start, end, later, whole=False)]
+    found = [Piece(first, last, later, whole=True)]
+    if start < first * DAY:
+        found.insert(0, Piece(start, first * DAY, later, whole=False))
+    if last is not None and end is not None and last * DAY < end:
+        found.append(Piece(last * DAY, end, later, whole=False))
     return found
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select, update
 
 from storage import history, rollups, words
-from storage.dashboards import Bucket, Halves, corrected, failures, halves, trend
+from storage.dashboards import Bucket, Halves, corrected, failures, halves, total, trend
 from storage.merging import COUNTED
 from storage.model import Correction
 from storage.recurring import costs, outbreaks, recurring
@@ -133,6 +133,8 @@ async def test_rollups_and_rows_give_the_same_answers(database: Database) -> Non
                 one_by_one |= await halves(conn, Scope((1,), (repo_id,)), window)
             assert whole == one_by_one
             assert await halves(conn, each, window) == whole
+            assert await total(conn, ORG, window) == sum(whole.values(), Halves()).whole
+            assert await total(conn, each, window) == await total(conn, ORG, window)
             assert sum(one.runs for one in await trend(conn, ORG, window)) == sum(
                 one.whole.runs for one in whole.values()
             )
@@ -173,6 +175,8 @@ async def test_a_window_cuts_to_the_second_whichever_way_it_is_counted(database:
             assert (found[REPO].earlier.success, found[REPO].later.success) == (2, 1)
             found = await halves(conn, scope, Window(at, NOW, NOW - 1))
             assert found[REPO].whole.success == 2
+            assert (await total(conn, scope, Window(at, NOW))).success == 3
+            assert (await total(conn, scope, Window(at, NOW, NOW - 1))).success == 2
 
 
 async def test_the_trend_has_a_bucket_for_every_hour_or_day(database: Database) -> None:
