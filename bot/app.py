@@ -247,6 +247,7 @@ async def _web(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock:
         access_log=None,
         shutdown_timeout=5.0,
         keepalive_timeout=settings.request_seconds,
+        auto_decompress=False,
         lingering_time=min(10.0, settings.request_seconds),
     )
     await runner.setup()

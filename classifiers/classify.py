@@ -14,13 +14,13 @@ from classifiers.confidence import BY_COMMAND, CERTAIN_OF_NOTHING, NOTHING_KNOWN
 from classifiers.engine import captures
 from classifiers.evidence import Evidence, evidence_of, joined
 from classifiers.excerpt import excerpt_of, last_words, tail_of
-from classifiers.findings import message_of
+from classifiers.findings import MESSAGE_WIDTH, message_of
 from classifiers.fingerprint import fingerprint, says_little
 from classifiers.green import mark, novel_line
 from classifiers.joblog import Segment, failing_step, segments
 from classifiers.model import Category, Classification, Finding, JobFacts, Location, Severity
 from classifiers.ranking import Ranked, Ranking, rank
-from classifiers.redaction import redact
+from classifiers.redaction import redact, shorten
 from classifiers.rules import Rule, RuleSet, builtin_rules
 from classifiers.scanner import Scan, Scanner
 from classifiers.severity import is_documentation, severity
@@ -279,7 +279,7 @@ class _Case:
 def _redacted(finding: Finding) -> Finding:
     return replace(
         finding,
-        text=redact(finding.text),
+        text=redact(shorten(finding.text, MESSAGE_WIDTH)),
         message=redact(finding.message),
         step=redact(finding.step),
         line=max(0, finding.line),

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from classifiers.chunks import Window
 from classifiers.ranking import Ranked
+from classifiers.redaction import shorten
 from classifiers.scanner import Scan
 
 MAX_LINES = 30
@@ -54,7 +55,7 @@ def tail_of(words: Sequence[tuple[int, str]], centre: int | None) -> str:
     if centre is not None and centre not in chosen:
         around = [(number, text) for number, text in words if centre - 3 <= number <= centre + 8]
         chosen = {**dict(around), **dict(words[-8:])}
-    return _joined({number: text[:MAX_WIDTH] for number, text in chosen.items()}, ())
+    return _joined({number: shorten(text, MAX_WIDTH) for number, text in chosen.items()}, ())
 
 
 def _piece(item: Ranked, before: int, after: int) -> dict[int, str]:
@@ -100,10 +101,11 @@ def _add(chosen: dict[int, str], piece: dict[int, str], must: Ranked) -> None:
         if number in chosen:
             continue
         width = DECIDING_WIDTH if number == centre else MAX_WIDTH
-        trial = {**chosen, number: piece[number][:width]}
+        line = shorten(piece[number], width)
+        trial = {**chosen, number: line}
         if _size(trial) > MAX_CHARACTERS - 200 or len(trial) + _gaps(trial) > MAX_LINES:
             return
-        chosen[number] = piece[number][:width]
+        chosen[number] = line
 
 
 def _size(chosen: dict[int, str]) -> int:

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from classifiers.engine import Match, captures
 from classifiers.model import Category, Finding, Location
+from classifiers.redaction import shorten
 from classifiers.rules import Nearby
 from classifiers.scanner import Hit
 
+MESSAGE_WIDTH = 1000
 _DECORATION = re.compile(
     r"^(?:##\[[a-z]+\]|::(?:error|warning)[^:]*::|\s+|\[(?:ERROR|error|ERR|FATAL|WARNING)\]\s*"
     r"|(?:npm (?:ERR!|error))\s+)+"
@@ -28,7 +30,7 @@ _PATH = re.compile(r"^[\w@+.,()\[\]{}$~-][\w@+.,()\[\]{}$~ /\\-]*$")
 
 
 def finding_of(hit: Hit, category: Category) -> Finding:
-    """The finding of one hit. Nothing in it is redacted yet."""
+    """The finding of one hit. Nothing in it is redacted yet but what had to be cut."""
     text = hit.line.decode("utf-8", "replace")
     return Finding(
         rule=hit.rule.id,
@@ -44,7 +46,8 @@ def finding_of(hit: Hit, category: Category) -> Finding:
 def message_of(match: Match | None, text: str) -> str:
     """What the rule calls the message, else the line without its decoration."""
     named = captures(match).get("message", "") if match else ""
-    return (named or _PLACE.sub("", _DECORATION.sub("", text))).strip()[:1000]
+    said = (named or _PLACE.sub("", _DECORATION.sub("", text))).strip()
+    return shorten(said, MESSAGE_WIDTH)
 
 
 def location_of(path: str, line: str | int | None, column: str | int | None = None) -> Location | None:

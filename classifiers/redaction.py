@@ -119,6 +119,11 @@ def redact(text: str) -> str:
     return _sub("pem_body", text, _body)
 
 
+def shorten(text: str, width: int) -> str:
+    """At most `width` characters. What is cut is masked first: half a secret has no form by which to know it."""
+    return text if len(text) <= width else redact(text)[:width]
+
+
 def _assignment(match: Any) -> str:
     name, quote, value = match.group("name"), match.group("quote"), match.group("value")
     whole: str = match.group()

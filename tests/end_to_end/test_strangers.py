@@ -15,6 +15,7 @@ import pytest
 from bot import logs
 from bot.demo import deliveries
 from bot.demo.webhooks import Delivery, sign
+from tests.end_to_end.processes import buried, outside
 from tests.end_to_end.test_conclusions import failures_of
 from tests.end_to_end.test_webhook import green, stored
 from tests.end_to_end.world import SECRET, World, opened
@@ -82,6 +83,21 @@ async def test_headers_without_end_are_refused(world: World, extra: dict[str, st
     assert await world.post(delivery.body, {**sign(SECRET, delivery.body, delivery), **extra}) == 400
     assert await stored(world) == 0
     assert (await world.get("/healthz"))[0] == 200
+
+
+async def test_what_is_no_http_is_a_line_of_the_log_and_no_traceback(tmp_path: Path) -> None:
+    async with outside(tmp_path, f"sqlite:///{tmp_path / 'pipeline.db'}") as around:
+        server = await around.serve("--no-worker")
+        try:
+            host, _, port = around.url.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST /webhook HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n")
+            assert b" 400 " in await reader.readline()
+            writer.close()
+            await server.said("could not be read")
+            assert "Traceback" not in server.output
+        finally:
+            await buried([server])
 
 
 @pytest.mark.parametrize("depth", [50, 400, 900, 2_000, 50_000])
