@@ -28,6 +28,9 @@ _FOREIGN = re.compile(
 )
 _PATH = re.compile(r"^[\w@+.,()\[\]{}$~-][\w@+.,()\[\]{}$~ /\\-]*$")
 
+_BARE = re.compile(r"(?:Docker|Container|GNUmake|Make|make|Just|just|Jenkins|Rake|Gem|Vagrant|Proc|Earth|Tilt|Caddy|Brew|Pip|Fast)file$")
+"""Names of files that have no ending."""
+
 
 def finding_of(hit: Hit, category: Category) -> Finding:
     """The finding of one hit. Nothing in it is redacted yet but what had to be cut."""
@@ -59,7 +62,7 @@ def location_of(path: str, line: str | int | None, column: str | int | None = No
         return None
     if _FOREIGN.search(short) or not _PATH.match(short) or "../" in short or len(short) > 300:
         return None
-    if "." not in short.rpartition("/")[2] and "/" not in short:
+    if "." not in short and "/" not in short and not _BARE.match(short):
         return None
     number = int(line)
     return Location(short, number, int(column) if column and str(column).isdecimal() else None) if number else None
