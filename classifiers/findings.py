@@ -28,7 +28,9 @@ _FOREIGN = re.compile(
 )
 _PATH = re.compile(r"^[\w@+.,()\[\]{}$~-][\w@+.,()\[\]{}$~ /\\-]*$")
 
-_BARE = re.compile(r"(?:Docker|Container|GNUmake|Make|make|Just|just|Jenkins|Rake|Gem|Vagrant|Proc|Earth|Tilt|Caddy|Brew|Pip|Fast)file$")
+_BARE = re.compile(
+    r"(?:Docker|Container|GNUmake|Make|make|Just|just|Jenkins|Rake|Gem|Vagrant|Proc|Earth|Tilt|Caddy|Brew|Pip|Fast)file$"
+)
 """Names of files that have no ending."""
 
 

@@ -2,7 +2,8 @@
 
 The output is the tools' own; what the runner puts around it follows the runner's source. Tools are taken from PATH
 (and from `NODE_TOOLS`, folders with a `node_modules`, parted by colons); a scenario whose tool is missing is told and
-left as it is; `TOOL_FOLDERS` and `HIDDEN_HOSTS` name what of this machine shall not stand in a log. A scenario with `answers` finds a registry on loopback, at `$SERVER`, that answers so.
+left as it is. `TOOL_FOLDERS` and `HIDDEN_HOSTS` name what of this machine shall not stand in a log. A scenario with
+`answers` finds a registry on loopback, at `$SERVER`, that answers so.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def run_once(scenario: dict[str, Any]) -> tuple[int, str]:
         if "prepare" in scenario:
             _run(scenario["prepare"], place, server.url)
         code, output = _run(scenario["command"], place, server.url)
-    masked = _masked(output.replace(str(place), WORKSPACE).replace(folder, "/tmp/x").replace(server.place, SERVER), server.port)
+    masked = _masked(
+        output.replace(str(place), WORKSPACE).replace(folder, "/tmp/x").replace(server.place, SERVER), server.port
+    )
     return code, _log(scenario["command"], masked, code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from classifiers.scanner import Scanner
 from tests.corpus.record import LOGS, scenarios
 
 VERDICTS = Path(__file__).parent / "verdicts"
+PRIVATE_PLACE = re.compile(
+    r"(?<![\w.*/-])/(?:root|work|srv/build|mnt|media)/|/home/(?!runner\b)\w+|/tmp/(?!x\b|tmp|bun|pip|_MEI)\w+/\S"
+)
+"""Where only the machine that recorded a log has something."""
+MOST_LINES = 200
 SCENARIOS = {scenario["name"]: scenario for scenario in scenarios()}
 
 
@@ -58,3 +64,17 @@ def test_a_rule_that_claims_to_be_recorded_is_seen_in_a_recorded_log() -> None:
         scanner.feed(log.read_bytes())
         seen |= {hit.rule.id for hit in scanner.result().hits}
     assert {rule.id for rule in builtin_rules().rules if rule.source == "recorded"} <= seen
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_recorded_log_names_no_place_of_the_machine_it_was_made_on(name: str) -> None:
+    assert PRIVATE_PLACE.findall((LOGS / f"{name}.log").read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_recorded_log_is_short_enough_to_be_read(name: str) -> None:
+    assert len((LOGS / f"{name}.log").read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+def test_every_recorded_log_belongs_to_a_scenario() -> None:
+    assert {log.stem for log in LOGS.glob("*.log")} == set(SCENARIOS)
