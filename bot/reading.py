@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
 
@@ -22,6 +23,7 @@ from classifiers.runners_up import runners_up
 from storage.model import Failure, JobResult, Run
 
 log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
 
 FAILED_JOB = frozenset({"failure", "timed_out", "startup_failure"})
 LATE_LOG = ((10, 5.0), (30, 15.0), (70, 30.0))
@@ -55,6 +57,17 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict on one job of a run; without a name where the run failed before it had any."""
+
+    job: str
+    url: str
+    verdict: Classification
+    no_log: str = ""
+    """Why the job's log could not be read; empty where it was, or where the job never ran."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Suspect:
     job: Job
     annotations: tuple[Annotation, ...] | None = None
@@ -84,10 +97,28 @@ class RunReader:
         suspects = [_Suspect(job) for job in jobs if job.conclusion in FAILED_JOB]
         suspects += await self._timed_out(run, jobs, github)
         if not suspects:
-            return Reading(results, self._without_jobs(run, jobs))
+            return Reading(results, _without_jobs(run, jobs))
         look = self._green.look(run, github, last_green)
         facts = _RunWide(run, _every_job_failed(jobs, suspects), own_rules, look)
         return Reading(results, tuple(await self._failures(facts, suspects, github)))
+
+    async def verdicts(self, run: Run, github: GitHub, job_id: int | None = None) -> list[Judged]:
+        """The verdict on every failed job of a run, or on the one job that is asked for, for somebody who waits.
+
+        Empty where nothing failed. NotFound where GitHub does not know the attempt.
+        """
+        jobs = await github.jobs(run.repository, run.run_id, run.run_attempt)
+        suspects = [_Suspect(job) for job in jobs if job.conclusion in FAILED_JOB]
+        suspects += await self._timed_out(run, jobs, github)
+        facts = _RunWide(run, _every_job_failed(jobs, suspects), (), self._green.look(run, github, nowhere))
+        if job_id is not None:
+            suspects = [suspect for suspect in suspects if suspect.job.id == job_id] or [
+                _Suspect(job) for job in jobs if job.id == job_id and job.conclusion == "cancelled"
+            ]
+        elif not suspects:
+            verdict = _of_the_run(run, jobs)
+            return [] if verdict is None else [Judged("", run.url, verdict)]
+        return await _at_once(suspects, lambda suspect: self._judged(facts, suspect, github))
 
     async def _timed_out(self, run: Run, jobs: Sequence[Job], github: GitHub) -> list[_Suspect]:
         """Cancelled jobs that really exceeded their time limit; only an annotation tells."""
@@ -99,32 +130,18 @@ class RunReader:
                 found.append(_Suspect(job, annotations))
         return found
 
-    def _without_jobs(self, run: Run, jobs: Sequence[Job]) -> tuple[Failure, ...]:
-        """A run that failed without a failed job: its workflow file is invalid, or it could not start."""
-        if run.conclusion not in FAILED_JOB:
-            return ()
-        conclusion = "failure" if jobs else "startup_failure"
-        verdict = without_log(JobFacts(workflow=run.workflow, branch=run.own_branch, conclusion=conclusion))
-        return (as_failure(run, verdict, job_id=0, job="", url=run.url, at=run.completed_at),)
-
     async def _failures(self, facts: _RunWide, suspects: Sequence[_Suspect], github: GitHub) -> list[Failure]:
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(suspect: _Suspect) -> Failure:
-            async with gate:
-                return await self._failure(facts, suspect, github)
-
         chosen, others = _sample(suspects)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(suspect)) for suspect in chosen]
-        except ExceptionGroup as failed:
-            # The worker judges by the outcome itself: a rate limit inside a group would look like a bug.
-            raise failed.exceptions[0] from failed
-        read = [task.result() for task in tasks]
+        read = await _at_once(chosen, lambda suspect: self._failure(facts, suspect, github))
         return read + [_like(suspect.job, read) for suspect in others]
 
     async def _failure(self, facts: _RunWide, suspect: _Suspect, github: GitHub) -> Failure:
+        job, run = suspect.job, facts.run
+        judged = await self._judged(facts, suspect, github)
+        at = int(job.completed_at.timestamp()) if job.completed_at else run.completed_at
+        return as_failure(run, judged.verdict, job_id=job.id, job=job.name, url=job.url, at=at)
+
+    async def _judged(self, facts: _RunWide, suspect: _Suspect, github: GitHub) -> Judged:
         job, run = suspect.job, facts.run
         known = facts.of(job, suspect.annotations or ())
         async with self._logs.opened(known) as opened:
@@ -139,8 +156,7 @@ class RunReader:
                 green = await facts.look.lines(job.name)
                 if green:
                     verdict = await judge.verdict(known, green)
-        at = int(job.completed_at.timestamp()) if job.completed_at else run.completed_at
-        return as_failure(run, verdict, job_id=job.id, job=job.name, url=job.url, at=at)
+        return Judged(job.name, job.url, verdict, judge.reason if isinstance(judge, _NoLog) else "")
 
     async def _read(self, run: Run, job: Job, opened: OpenLog, github: GitHub) -> OpenLog | _NoLog:
         if not job.steps and not job.started_at:
@@ -202,6 +218,36 @@ class _RunWide:
             annotations=annotations,
             own_rules=self.own_rules,
         )
+
+
+def _of_the_run(run: Run, jobs: Sequence[Job]) -> Classification | None:
+    """A run that failed without a failed job: its workflow file is invalid, or it could not start."""
+    if run.conclusion not in FAILED_JOB:
+        return None
+    conclusion = "failure" if jobs else "startup_failure"
+    return without_log(JobFacts(workflow=run.workflow, branch=run.own_branch, conclusion=conclusion))
+
+
+def _without_jobs(run: Run, jobs: Sequence[Job]) -> tuple[Failure, ...]:
+    verdict = _of_the_run(run, jobs)
+    return () if verdict is None else (as_failure(run, verdict, job_id=0, job="", url=run.url, at=run.completed_at),)
+
+
+async def _at_once(suspects: Sequence[_Suspect], read: Callable[[_Suspect], Awaitable[Result]]) -> list[Result]:
+    """What `read` makes of each, a few at a time."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(suspect: _Suspect) -> Result:
+        async with gate:
+            return await read(suspect)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(suspect)) for suspect in suspects]
+    except ExceptionGroup as failed:
+        # The worker judges by the outcome itself: a rate limit inside a group would look like a bug.
+        raise failed.exceptions[0] from failed
+    return [task.result() for task in tasks]
 
 
 def _is_weak(verdict: Classification) -> bool:

@@ -34,7 +34,11 @@ _STEP = re.compile(r"(?P<job>[^/]+)/(?P<number>\d+)_[^/]*\.txt")
 
 
 class Unreadable(Exception):
-    """An input that is no log; the text says why, in words that follow the input's name."""
+    """An input that is no log; the text says why, in words that follow the input's name, or `name` within it."""
+
+    def __init__(self, text: str, name: str = "") -> None:
+        super().__init__(text)
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from bot import app
 from bot.backfill import DAY, Backfill, Progress, beginning, present
 from bot.cli.ordering import handed_over
 from bot.cli.output import Failed
+from bot.cli.refused import why
 from bot.cli.scan_progress import Screen
 from bot.config_source import ConfigSource
-from bot.errors import Forbidden, GitHubRefused, GiveUp, NotFound, Retry
+from bot.errors import Forbidden, GitHubRefused, GiveUp, Retry
 from bot.github.client import GitHub
 from bot.github.gateway import Gateway
 from bot.log_reader import LogReader
@@ -95,20 +96,10 @@ async def _each(wanted: Wanted, screen: Screen, read: Callable[[str, Wanted], Aw
             outcome.repo_ids.append(await read(name, wanted))
         except (Partly, GitHubRefused, Retry, GiveUp, Failed) as error:
             outcome.troubled.append(name)
-            screen.tell(f"{name}: {_why(error)}")
+            screen.tell(f"{name}: {why(error)}")
             if isinstance(error, Partly):
                 outcome.repo_ids.append(error.repo_id)
     return outcome
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, NotFound):
-        return f"{error}; is the name right, and may these credentials see it?"
-    if isinstance(error, GitHubRefused) and error.status == 401:
-        return f"{error}; make a new GITHUB_TOKEN"
-    if isinstance(error, Forbidden) and error.permission:
-        return f"{error}; it needs the permission {error.permission}"
-    return str(error)
 
 
 @asynccontextmanager
@@ -141,7 +132,7 @@ class _Scanner:
             except Forbidden as error:
                 if at.unread is None:
                     raise
-                raise Partly(repo.id, f"the logs may not be read, so only the runs are known: {_why(error)}") from error
+                raise Partly(repo.id, f"the logs may not be read, so only the runs are known: {why(error)}") from error
             self.screen.show(at)
         self.screen.ended(at)
         return repo.id

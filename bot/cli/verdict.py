@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from classifiers.model import Classification, Finding
 
 
-def as_json(name: str, verdict: Classification, *, explain: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict on one log."""
+
+    name: str
+    """The file, the file within a zip, or the job's address."""
+    verdict: Classification
+    job: str = ""
+    """The job's name where the input tells it."""
+
+
+def as_json(answered: Answer, *, explain: bool) -> dict[str, Any]:
     """The contract's `classify` object; `findings` beside it where the competition is to be shown."""
-    location = verdict.location
+    verdict, location = answered.verdict, answered.verdict.location
     answer: dict[str, Any] = {
-        "file": name,
+        "file": answered.name,
         "category": str(verdict.category),
         "severity": str(verdict.severity),
         "confidence": verdict.confidence,
@@ -41,13 +53,16 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def as_text(name: str, verdict: Classification, *, explain: bool) -> str:
+def as_text(answered: Answer, *, explain: bool) -> str:
     """The same for a person."""
+    verdict = answered.verdict
     location = f"  at {verdict.location.path}:{verdict.location.line}" if verdict.location else ""
     lines = [
-        f"{name}: {verdict.category}, {verdict.severity} ({verdict.confidence:.0%} sure)",
+        f"{answered.name}: {verdict.category}, {verdict.severity} ({verdict.confidence:.0%} sure)",
         f"  {verdict.message or 'nothing in the log says what went wrong'}",
     ]
+    if answered.job:
+        lines.append(f"  job {answered.job}" + (f", step {verdict.step}" if verdict.step else ""))
     if verdict.line:
         lines.append(f"  line {verdict.line}{location}  rule {verdict.rule or 'none'}")
     lines += [f"  | {line}" for line in verdict.excerpt.splitlines()]

@@ -92,6 +92,23 @@ class GitHub:
         )
         return read_run(answer)
 
+    async def attempt(self, repository: str, run_id: int, attempt: int) -> WorkflowRunShape:
+        """One attempt of a run."""
+        answer = await self._transport.get(
+            "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt}",
+            **_names(repository),
+            run_id=str(run_id),
+            attempt=str(attempt),
+        )
+        return read_run(answer)
+
+    async def job(self, repository: str, job_id: int) -> JobShape:
+        """One job, which tells its run and attempt."""
+        answer = await self._transport.get(
+            "/repos/{owner}/{repo}/actions/jobs/{id}", **_names(repository), id=str(job_id)
+        )
+        return read(answer, JobShape)
+
     async def jobs(self, repository: str, run_id: int, attempt: int) -> list[Job]:
         """All jobs of one attempt."""
         found = await self._transport.all(

@@ -59,6 +59,8 @@ class StepShape(Shape, frozen=True):
 
 class JobShape(Shape, frozen=True):
     id: int
+    run_id: int = 0
+    run_attempt: int = 1
     name: str = ""
     status: str = "completed"
     conclusion: str | None = None
