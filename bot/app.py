@@ -30,6 +30,7 @@ from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
 from bot.perform.performer import Performer
 from bot.perform.requests import Requests
+from bot.probes import Probes
 from bot.proxy import Proxy
 from bot.reading import RunReader
 from bot.router import build_router
@@ -64,6 +65,7 @@ class Parts:
     database: Database
     intake: Intake
     worker: Worker
+    gateway: Gateway
     upkeep: Upkeep
     metrics: Metrics
     history: HistoryWork
@@ -91,7 +93,7 @@ async def assembled(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), auto_decompress=True)
         )
         metrics = Metrics()
-        logs = LogReader()
+        logs = LogReader(metrics.judged)
         stack.push_async_callback(logs.close)
         services = _services(settings, database, session, logs, metrics, clock)
         worker = Worker(
@@ -105,7 +107,7 @@ async def assembled(
             Acceptor(database, capacity=inbox_capacity), app_id=services.gateway.app_id, watched=watched, clock=clock
         )
         upkeep = _upkeep(settings, database, services.gateway, clock)
-        yield Parts(settings, database, intake, worker, upkeep, metrics, services.history, setup)
+        yield Parts(settings, database, intake, worker, services.gateway, upkeep, metrics, services.history, setup)
 
 
 def _upkeep(settings: Settings, database: Database, gateway: Gateway, clock: Clock) -> Upkeep:
@@ -200,23 +202,24 @@ async def run(
         if parts.database.path is not None:
             orders = Orders(parts.database, clock=clock, intake=parts.intake, history=parts.history)
             await stack.enter_async_context(control.listening(parts.database.path, orders))
+        probes = _probes(parts, stop, with_worker=with_worker, clock=clock)
         if with_web:
-            runner = await _web(stack, parts, with_worker=with_worker, clock=clock)
+            runner = await _web(stack, parts, probes)
             listening = listening or stack.enter_context(Listening(parts.settings.host, parts.settings.port))
             on_listening(await listening.attach(runner))
+        elif parts.settings.metrics_port is not None:
+            on_listening(await _probed(stack, probes, parts.settings.host, parts.settings.metrics_port))
         working = asyncio.create_task(parts.worker.run()) if with_worker else None
         aside = [asyncio.create_task(work) for work in _aside(parts, with_web=with_web, with_worker=with_worker)]
         ends = [stop] if parts.setup is None else [stop, parts.setup.done]
         waiting: list[asyncio.Task[object]] = [asyncio.create_task(end.wait()) for end in ends]
         await asyncio.wait([*waiting, *([working] if working else [])], return_when="FIRST_COMPLETED")
-        for task in waiting:
-            task.cancel()
         if parts.setup is not None and listening is not None:
             await listening.detach()
             parts.setup.left.set()
-        for task in aside:
+        for task in (*waiting, *aside):
             task.cancel()
-        await asyncio.gather(*aside, return_exceptions=True)
+        await asyncio.gather(*waiting, *aside, return_exceptions=True)
         if working is not None:
             parts.worker.stop()
             await working
@@ -231,15 +234,31 @@ def _aside(parts: Parts, *, with_web: bool, with_worker: bool) -> Iterator[Corou
         yield Proxy(settings.webhook_proxy_url, parts.intake, settings.secrets).run()
 
 
-async def _web(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock: Clock) -> web.AppRunner:
+def _probes(parts: Parts, stop: asyncio.Event, *, with_worker: bool, clock: Clock) -> Probes:
+    return Probes(
+        parts.metrics,
+        readiness=lambda: _unready(parts, stop, with_worker=with_worker),
+        refresh=lambda: _gauge(parts, clock),
+    )
+
+
+async def _probed(stack: AsyncExitStack, probes: Probes, host: str, port: int) -> str:
+    """Where a worker without a web server shows how it does."""
+    app = web.Application()
+    probes.add_to(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    return await stack.enter_context(Listening(host, port)).attach(runner)
+
+
+async def _web(stack: AsyncExitStack, parts: Parts, probes: Probes) -> web.AppRunner:
     settings = parts.settings
     handler = WebhookHandler(
         parts.intake,
         WebhookRules(settings.mode, settings.secrets, settings.app_id, settings.request_seconds),
         setup=SetupRoutes(parts.setup, web_url=settings.web_url),
-        metrics=parts.metrics,
-        readiness=lambda: _unready(parts, with_worker=with_worker),
-        refresh_metrics=lambda: _gauge(parts, clock),
+        probes=probes,
     )
     # aiohttp counts the keep-alive time from the connection's start too: whoever sends no whole head is cut off.
     runner = web.AppRunner(
@@ -255,8 +274,10 @@ async def _web(stack: AsyncExitStack, parts: Parts, *, with_worker: bool, clock:
     return runner
 
 
-async def _unready(parts: Parts, *, with_worker: bool) -> str | None:
+async def _unready(parts: Parts, stop: asyncio.Event, *, with_worker: bool) -> str | None:
     """Why this process should get no traffic now; None where all is well."""
+    if stop.is_set():
+        return "the process was asked to end and finishes its work"
     try:
         await parts.database.ping()
     except DatabaseUnavailable as error:
@@ -267,6 +288,7 @@ async def _unready(parts: Parts, *, with_worker: bool) -> str | None:
 
 
 async def _gauge(parts: Parts, clock: Clock) -> None:
+    parts.metrics.allowed(parts.gateway.allowed(clock()))
     with contextlib.suppress(DatabaseUnavailable):
         async with parts.database.read() as conn:
             census = await inbox_admin.census(conn)

@@ -4,8 +4,8 @@ A frame is one letter, a log's number and a length (both four bytes, big-endian)
 log with the job's facts (MessagePack), `D` carries bytes of it, `E` asks for the verdict, `A` forgets it. Logs may be
 interleaved, so that one that arrives slowly holds up no other. `E` brings the facts as they are known by then and the
 lines of the last green log, and may come again with better ones; the answer is a frame of the same form: `C` with the
-Classification, or `X` with a traceback. `G` begins a green log; its `E` is answered by `L` with its lines. End of input
-ends the process, so it never outlives its parent.
+seconds of the processor so far (a double) and the Classification, or `X` with a traceback. `G` begins a green log; its
+`E` is answered by `L` with its lines. End of input ends the process, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from classifiers.rules import builtin_rules
 from classifiers.scanner import Scan, Scanner
 
 HEADER = struct.Struct(">cII")
+SECONDS = struct.Struct(">d")
 
 
 class _Red:
@@ -38,18 +39,24 @@ class _Red:
         facts = msgspec.msgpack.decode(body, type=JobFacts)
         self._scanner = Scanner(builtin_rules(), facts, clock=time.perf_counter)
         self._scan: Scan | None = None
+        self._seconds = 0.0
 
     def feed(self, piece: bytes) -> None:
+        since = time.process_time()
         self._scanner.feed(piece)
+        self._seconds += time.process_time() - since
 
     def answer(self, body: bytes) -> tuple[bytes, bytes]:
+        since = time.process_time()
         facts, green = msgspec.msgpack.decode(body, type=tuple[JobFacts, bytes])
         if green:
             marks, cut = unpacked(green)
             facts = replace(facts, green=marks, green_cut=cut)
         if self._scan is None:
             self._scan = self._scanner.result()
-        return b"C", msgspec.msgpack.encode(conclude(self._scan, facts, builtin_rules()))
+        verdict = msgspec.msgpack.encode(conclude(self._scan, facts, builtin_rules()))
+        self._seconds += time.process_time() - since
+        return b"C", SECONDS.pack(self._seconds) + verdict
 
 
 class _Green:

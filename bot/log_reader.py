@@ -7,13 +7,13 @@ import contextlib
 import itertools
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
 
 from bot.errors import Retry
-from bot.log_child import HEADER
+from bot.log_child import HEADER, SECONDS
 from classifiers.model import Classification, JobFacts
 
 ENDED = "the classifier's process ended while it read a log"
@@ -26,9 +26,13 @@ class LogReaderBroken(RuntimeError):
 
 
 class LogReader:
-    """One child that reads any number of logs at once; it is started by the first log, and again if it dies."""
+    """One child that reads any number of logs at once; it is started by the first log, and again if it dies.
 
-    def __init__(self) -> None:
+    `judged` is told the category of each log, and the seconds of the processor that it took.
+    """
+
+    def __init__(self, judged: Callable[[str, float], None] = lambda _category, _seconds: None) -> None:
+        self._judged = judged
         self._child: _Child | None = None
         self._starting = asyncio.Lock()
 
@@ -42,12 +46,14 @@ class LogReader:
     async def opened(self, facts: JobFacts) -> AsyncIterator[OpenLog]:
         """A log to be fed once and judged as often as more is learnt of its job."""
         child = await self._ready()
-        number = child.new_number()
+        log = OpenLog(child, child.new_number())
         try:
-            await child.send(b"F", number, msgspec.msgpack.encode(facts))
-            yield OpenLog(child, number)
+            await child.send(b"F", log.number, msgspec.msgpack.encode(facts))
+            yield log
         finally:
-            child.forget(number)
+            child.forget(log.number)
+            if log.last is not None:
+                self._judged(log.last.category.value, log.seconds)
 
     async def green_lines(self, log: AsyncIterator[bytes]) -> bytes:
         """The lines of a green log, packed as `verdict` takes them: eight bytes each, at most 50,000."""
@@ -78,17 +84,23 @@ class OpenLog:
 
     def __init__(self, child: _Child, number: int) -> None:
         self._child = child
-        self._number = number
+        self.number = number
+        self.last: Classification | None = None
+        """The latest verdict; None before the first."""
+        self.seconds = 0.0
+        """Of the processor, up to that verdict."""
 
     async def feed(self, log: AsyncIterator[bytes]) -> None:
         """The log's bytes, cut anywhere."""
         async for piece in log:
-            await self._child.send(b"D", self._number, piece)
+            await self._child.send(b"D", self.number, piece)
 
     async def verdict(self, facts: JobFacts, green: bytes = b"") -> Classification:
         """The verdict by what is known now; annotations and green lines may differ from one call to the next."""
-        answer = await self._child.answer(self._number, msgspec.msgpack.encode((facts, green)))
-        return msgspec.msgpack.decode(answer, type=Classification)
+        answer = await self._child.answer(self.number, msgspec.msgpack.encode((facts, green)))
+        [self.seconds] = SECONDS.unpack_from(answer)
+        self.last = verdict = msgspec.msgpack.decode(answer[SECONDS.size :], type=Classification)
+        return verdict
 
 
 class _Child:

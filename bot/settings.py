@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     copilot_start_minutes: int = Field(10, validation_alias="COPILOT_START_MINUTES", ge=1, le=1440)
     host: str = Field("127.0.0.1", validation_alias="HOST")
     port: int = Field(8000, validation_alias="PORT", ge=0, le=65535)
+    metrics_port: int | None = Field(None, validation_alias="PIPELINE_METRICS_PORT", ge=0, le=65535)
     log_level: LogLevel = Field("info", validation_alias="LOG_LEVEL")
     log_format: LogFormat = Field("text", validation_alias="LOG_FORMAT")
     webhook_proxy_url: str | None = Field(None, validation_alias="WEBHOOK_PROXY_URL")

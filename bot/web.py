@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -17,7 +16,7 @@ from aiohttp import web
 
 from bot.door import NotAnObject
 from bot.intake import LARGEST_BODY, Intake
-from bot.metrics import Metrics
+from bot.probes import Probes
 from bot.render.front_page import front_page
 from bot.request_ids import named
 from bot.setup.routes import SetupRoutes
@@ -61,24 +60,19 @@ class WebhookHandler:
         rules: WebhookRules,
         *,
         setup: SetupRoutes,
-        metrics: Metrics,
-        readiness: Callable[[], Awaitable[str | None]],
-        refresh_metrics: Callable[[], Awaitable[None]],
+        probes: Probes,
     ) -> None:
         self._intake = intake
         self._rules = rules
         self._setup = setup
-        self._metrics = metrics
-        self._readiness = readiness
-        self._refresh_metrics = refresh_metrics
+        self._probes = probes
+        self._metrics = probes.metrics
 
     def application(self) -> web.Application:
         """The aiohttp application with every route of the contract."""
         app = web.Application(client_max_size=LARGEST_BODY + 1, middlewares=[named])
         app.router.add_post("/webhook", self._webhook)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._exposition)
+        self._probes.add_to(app)
         app.router.add_get("/", self._front)
         self._setup.add_to(app)
         return app
@@ -110,6 +104,7 @@ class WebhookHandler:
         body = _json_of(raw) if request.content_type != "application/json" else raw
         try:
             fresh = await self._intake(event, guid, body)
+            self._metrics.accepted.inc(1 if fresh else 0)
         except NotAnObject as error:
             raise _Refusal(400, str(error)) from error
         except (InboxFull, DatabaseUnavailable) as error:
@@ -140,17 +135,6 @@ class WebhookHandler:
                 return await _body(request)
         except TimeoutError:
             raise _Refusal(408, f"the body did not arrive within {self._rules.seconds:g} seconds") from None
-
-    async def _healthz(self, _request: web.Request) -> web.Response:
-        return web.Response(text="alive\n")
-
-    async def _readyz(self, _request: web.Request) -> web.Response:
-        reason = await self._readiness()
-        return web.Response(text="ready\n") if reason is None else web.Response(status=503, text=f"{reason}\n")
-
-    async def _exposition(self, _request: web.Request) -> web.Response:
-        await self._refresh_metrics()
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def _front(self, request: web.Request) -> web.Response:
         if "setup" in request.query:

@@ -141,6 +141,7 @@ class Worker:
             delivery=job.guid, installation=job.installation_id, lane=job.lane, attempt=job.attempt
         ):
             started = self._clock()
+            self._metrics.lag.observe(max(0.0, started - job.due_ms / 1000))
             try:
                 outcome = await self._outcome(job)
             finally:

@@ -110,6 +110,7 @@ async def _job(row: Mapping[str, Any], owner: str, lease_until_ms: int) -> Job:
         installation_id=row["installation_id"],
         lease_until_ms=lease_until_ms,
         priority=row["priority"],
+        due_ms=row["run_at_ms"],
     )
 
 

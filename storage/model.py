@@ -247,6 +247,8 @@ class Job:
     installation_id: int
     lease_until_ms: int
     priority: int = REPORT
+    due_ms: int = 0
+    """When it could have been claimed first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import aiohttp
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 
 from bot.errors import Forbidden, GitHubRefused, GiveUp, NotFound
 from bot.github.agent import CodingAgent
@@ -66,6 +66,17 @@ class Gateway:
 
             self._agent = CodingAgent(self._transport(token))
         return self._agent
+
+    def allowed(self, now: float) -> dict[int, int]:
+        """Requests left to each installation that has asked lately, as GitHub said last (0 in token mode)."""
+        left: dict[int, int] = {}
+        for installation in self._clients:
+            # Past the LRU's own reading, which would make every client look as if it had just been used.
+            known = Cache.__getitem__(self._clients, installation).left
+            if known is not None:
+                remaining, limit, ends = known
+                left[installation] = remaining if now < ends else limit
+        return left
 
     async def client(self, installation_id: int) -> GitHub:
         """The client of one installation (0 in token mode). Raises GiveUp without credentials."""

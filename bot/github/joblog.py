@@ -42,6 +42,11 @@ class NoLog(Exception):
         super().__init__(why.value)
         self.why = why
 
+    @property
+    def status(self) -> int:
+        """What GitHub answered."""
+        return {Absent.MISSING: 404, Absent.EXPIRED: 410, Absent.ELSEWHERE: 302}[self.why]
+
 
 async def open_log(
     session: aiohttp.ClientSession, url: str, headers: dict[str, str], *, hosts: LogHosts

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import aclosing, asynccontextmanager
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urljoin
@@ -19,6 +20,7 @@ from gidgethub.aiohttp import GitHubAPI
 from gidgethub.sansio import accept_format, format_url
 
 from bot.errors import Forbidden, GitHubRefused, Gone, Invalid, NotFound, Retry
+from bot.github.joblog import NoLog
 from bot.github.limits import Limits
 
 Result = TypeVar("Result")
@@ -38,6 +40,14 @@ UNREADABLE = (
 )
 
 
+NO_ANSWER = "none"
+"""The status of a request that was not answered."""
+OnCall = Callable[[str, str, str], None]
+"""Told of each request: method, route, status."""
+_ROUTE: ContextVar[str] = ContextVar("route")
+"""The route that is being asked for, as GitHub documents it: an address would name repositories."""
+
+
 class Refused(Exception):
     """401: the credentials are not, or not any longer, accepted."""
 
@@ -51,6 +61,8 @@ class _Api(GitHubAPI):
     A renamed repository answers 301 with its lasting address; GitHub asks to repeat the request there
     (docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api, "Follow redirects").
     """
+
+    on_call: OnCall
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
@@ -66,16 +78,22 @@ class _Api(GitHubAPI):
     ) -> tuple[int, Mapping[str, str], bytes]:
         if not url.startswith(f"{self.base_url}/"):
             raise aiohttp.InvalidURL(url, "not an address of the API; the token is not sent there")
-        async with self._session.request(
-            method,
-            url,
-            headers={**headers, "X-GitHub-Api-Version": API_VERSION},
-            data=body,
-            timeout=TIMEOUT,
-            allow_redirects=method == "GET",
-            max_redirects=3,
-        ) as response:
-            return response.status, response.headers, await _bounded(response)
+        status = NO_ANSWER
+        try:
+            async with self._session.request(
+                method,
+                url,
+                headers={**headers, "X-GitHub-Api-Version": API_VERSION},
+                data=body,
+                timeout=TIMEOUT,
+                allow_redirects=method == "GET",
+                max_redirects=3,
+            ) as response:
+                content = await _bounded(response)
+                status = str(response.status)
+                return response.status, response.headers, content
+        finally:
+            self.on_call(method, _ROUTE.get(), status)
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -91,7 +109,6 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 Cache = MutableMapping[str, tuple[str | None, str | None, Any, str | None]]
 Opener = Callable[[aiohttp.ClientSession, str, dict[str, str]], Awaitable[aiohttp.ClientResponse]]
-OnCall = Callable[[str, str], None]
 
 
 class Transport:
@@ -110,12 +127,13 @@ class Transport:
         on_call: OnCall | None = None,
     ) -> None:
         self._session = session
+        self._on_call = on_call or (lambda _method, _route, _status: None)
         self._api = _Api(session, REQUESTER, base_url=base_url, cache=cache)
+        self._api.on_call = self._on_call
         self._limits = limits
         self._token = token
         self._forget = forget
         self._auth = "jwt" if as_app else "oauth_token"
-        self._on_call = on_call or (lambda _method, _status: None)
 
     @property
     def left(self) -> tuple[int, int, float] | None:
@@ -125,7 +143,7 @@ class Transport:
 
     async def get(self, url: str, /, *, accept: str = accept_format(), **url_vars: str) -> Any:
         """One object or array. Server errors are tried again briefly before the work is put back."""
-        return await self._patiently(lambda auth: self._api.getitem(url, url_vars, accept=accept, **auth), "GET")
+        return await self._patiently(lambda auth: self._api.getitem(url, url_vars, accept=accept, **auth), url)
 
     async def all(self, url: str, /, *, key: str, most: int, **url_vars: str) -> list[Any]:
         """Every element over all pages, up to `most`. `key` is the list's name in a wrapped answer."""
@@ -150,21 +168,21 @@ class Transport:
                         break
             return found
 
-        return await self._patiently(collect, "GET")
+        return await self._patiently(collect, url)
 
     async def post(self, url: str, data: Any, /, **url_vars: str) -> Any:
         """A content write; never repeated here, because the first may have arrived."""
         await self._limits.turn_to_write()
-        return await self._once(lambda auth: self._api.post(url, url_vars, data=data, **auth), "POST")
+        return await self._once(lambda auth: self._api.post(url, url_vars, data=data, **auth), url)
 
     async def patch(self, url: str, data: Any, /, **url_vars: str) -> Any:
         """Change what is there."""
         await self._limits.turn_to_write()
-        return await self._once(lambda auth: self._api.patch(url, url_vars, data=data, **auth), "PATCH")
+        return await self._once(lambda auth: self._api.patch(url, url_vars, data=data, **auth), url)
 
     async def mint(self, url: str, /, **url_vars: str) -> Any:
         """A POST that creates no content (an access token)."""
-        return await self._once(lambda auth: self._api.post(url, url_vars, data={}, **auth), "POST")
+        return await self._once(lambda auth: self._api.post(url, url_vars, data={}, **auth), url)
 
     @asynccontextmanager
     async def stream(self, url: str, opener: Opener, /, **url_vars: str) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -172,23 +190,35 @@ class Transport:
         filled = format_url(url, url_vars, base_url=self._api.base_url)
 
         async def call(auth: dict[str, str]) -> aiohttp.ClientResponse:
-            answer = await opener(self._session, filled, _headers(next(iter(auth.values()))))
+            answer = await self._opened(opener, filled, _headers(next(iter(auth.values()))))
             if answer.status == 200:
                 return answer
             text = (await answer.content.read(2000)).decode("utf-8", "replace")
             answer.release()
             raise gidgethub.HTTPException(HTTPStatus(answer.status), text, headers=answer.headers)
 
-        answer = await self._patiently(call, "GET")
+        answer = await self._patiently(call, url)
         try:
             yield answer
         finally:
             answer.close()
 
-    async def _patiently(self, call: Callable[[Any], Awaitable[Result]], method: str) -> Result:
+    async def _opened(self, opener: Opener, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
+        status = NO_ANSWER
+        try:
+            answer = await opener(self._session, url, headers)
+            status = str(answer.status)
+        except NoLog as error:
+            status = str(error.status)
+            raise
+        finally:
+            self._on_call("GET", _ROUTE.get(), status)
+        return answer
+
+    async def _patiently(self, call: Callable[[Any], Awaitable[Result]], url: str) -> Result:
         for number in range(READ_TRIES):
             try:
-                return await self._once(call, method)
+                return await self._once(call, url)
             except Retry as error:
                 if not error.counts or number == READ_TRIES - 1:
                     raise
@@ -196,32 +226,31 @@ class Transport:
                 await asyncio.sleep(0.2 * 2**number * random.uniform(0.5, 1.5))  # noqa: S311
         raise AssertionError("unreachable")
 
-    async def _once(self, call: Callable[[Any], Awaitable[Result]], method: str) -> Result:
+    async def _once(self, call: Callable[[Any], Awaitable[Result]], url: str) -> Result:
         try:
-            return await self._translated(call, method)
+            return await self._translated(call, url)
         except Refused:
             # A token may be revoked or expire early; one fresh one is worth a try.
             try:
-                return await self._translated(call, method)
+                return await self._translated(call, url)
             except Refused as error:
                 raise GitHubRefused(401, "the credentials are not accepted") from error
 
-    async def _translated(self, call: Callable[[Any], Awaitable[Result]], method: str) -> Result:
+    async def _translated(self, call: Callable[[Any], Awaitable[Result]], url: str) -> Result:
         self._limits.check()
         token = await self._token()
+        # Only now: a token that must be fetched first is a request of its own.
+        _ROUTE.set(url.partition("?")[0])
         try:
             result = await call({self._auth: token})
         except gidgethub.HTTPException as error:
-            self._on_call(method, str(int(error.status_code)))
             if error.status_code == 401:
                 self._forget(token)
                 raise Refused from error
             raise self._translate(error) from error
         except UNREADABLE as error:
-            self._on_call(method, "none")
             self._limits.failed()
             raise Retry(f"GitHub could not be reached: {type(error).__name__} {error}"[:300]) from error
-        self._on_call(method, "2xx")
         self._limits.worked()
         return result
 
