@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_AT_START, _IDLE_IN_TRANSACTION = "idle_in_transaction_session_timeout", "1min"
+"""Set when a connection is made. A pooler that shares connections refuses it or ignores it: so it is recognised."""
 _POOL = 5
 """Connections kept, and as many more under load: small databases of platforms allow 20 for all processes."""
 
@@ -63,11 +66,29 @@ class Database:
             raise NoDatabase(f"there is no database {location.path} yet: start `pipeline serve` or `pipeline scan`")
         database = cls(location, readonly=readonly)
         try:
+            await database._look_for_a_pooler()
             await (database.require_current() if readonly and not any_version else database.ping())
         except BaseException:
             await database.close()
             raise
         return database
+
+    async def _look_for_a_pooler(self) -> None:
+        """A pooler in transaction mode needs another way of speaking; whether one is there shows only once asked."""
+        if not isinstance(self.location, PostgresServer) or self.location.pooled:
+            return
+        try:
+            async with self._reading.connect() as connection:
+                said = (await connection.execute(text(f"SHOW {_AT_START}"))).scalar_one()
+        except Exception as error:  # noqa: BLE001 - whatever else is wrong is told by the first question after this
+            if _AT_START not in str(error):
+                return
+            said = ""
+        if said != _IDLE_IN_TRANSACTION:
+            await self._reading.dispose()
+            self.location = replace(self.location, pooled=True)
+            self._reading = _postgres_engine(self.location)
+            self._writing = None if self.readonly else self._reading
 
     @property
     def path(self) -> Path | None:
@@ -162,7 +183,7 @@ def _postgres_engine(location: PostgresServer) -> AsyncEngine:
         options |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
         options["prepared_statement_name_func"] = lambda: ""
     else:
-        options["server_settings"] = {"idle_in_transaction_session_timeout": "60000"}
+        options["server_settings"] = {_AT_START: _IDLE_IN_TRANSACTION}
     try:
         return create_async_engine(
             location.url, connect_args=options, pool_size=_POOL, max_overflow=_POOL, pool_pre_ping=True

@@ -236,8 +236,8 @@ async def test_what_a_reader_does_besides_is_not_blamed_on_the_database(database
             raise ConnectionResetError("another server's")
 
 
-async def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
-    await database.write(lambda tx: tx.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+async def test_a_database_that_a_newer_version_changed_for_good_is_left_alone(database: Database) -> None:
+    await database.write(lambda tx: tx.execute(text("UPDATE alembic_version SET version_num = 'after-9999'")))
     with pytest.raises(StorageError, match="newer version"):
         await database.migrate()
 
