@@ -17,9 +17,9 @@ from bot.events import RepositoryRef, as_stored
 from bot.github.client import GitHub
 from bot.github.gateway import Gateway
 from bot.monitor import PipelineMonitor
-from bot.work import BACKFILL, LOOK_UP, LookUp
+from bot.work import BACKFILL, LOOK_UP, REFRESH, Follow, LookUp
 from bot.work import Backfill as BackfillOrder
-from storage import effects, inbox, installations, runs
+from storage import effects, failures, inbox, installations, runs
 from storage.database import Database
 from storage.model import HISTORY, Repository, Run
 
@@ -30,6 +30,8 @@ INSTALLED_DAYS = 7
 SLICE_SECONDS = 5.0
 SLICES_AT_ONCE = 2
 """Of a process's workers; the others stay free for what happens now."""
+MOST_MENDED = 20
+"""Failures whose reports are written again once the past is read."""
 RESERVE = 0.25
 """The share of the hour's requests that is left to what happens now."""
 STILL_NEWS = DAY
@@ -141,6 +143,7 @@ class HistoryWork:
                 raise Retry(f"more to read: {told(at)}", after=1, counts=False)
             await self._save(order, at)
         log.info("history read", runs=at.runs, failed_runs_read=at.read)
+        await self._tell_of_the_mended(order, repo)
         await self._forget(order)
 
     def _spare(self, github: GitHub) -> None:
@@ -168,6 +171,27 @@ class HistoryWork:
             await effects.done(tx, key, external_id="", url="", body_hash="", detail=detail, now=now)
 
         await self._database.write(save)
+
+    async def _tell_of_the_mended(self, order: BackfillOrder, repo: Repository) -> None:
+        """Of the past nothing new is said, but what was said must not stay red: its end may stand here alone."""
+        now = int(self._clock())
+
+        async def follow(tx: AsyncConnection) -> None:
+            mended = await failures.mended_in_pulls(tx, order.repo_id, order.since, MOST_MENDED)
+            if not mended:
+                return
+            args = Follow(repo_id=order.repo_id, fingerprints=tuple(mended), commit="")
+            await inbox.enqueue(
+                tx,
+                kind=REFRESH,
+                dedupe=f"{REFRESH}:{backfill_key(order)}:{now}",
+                lane=f"repo:{order.repo_id}",
+                args=msgspec.json.encode(args),
+                run_at_ms=now * 1000,
+                installation_id=repo.installation_id,
+            )
+
+        await self._database.write(follow)
 
     async def _forget(self, order: BackfillOrder) -> None:
         await self._database.write(lambda tx: effects.forget(tx, backfill_key(order)))

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import policy, reports
-from bot.actions import RefreshCheckRun
+from bot.actions import CommentOnPull, RefreshCheckRun
 from bot.config_source import ConfigSource
 from bot.github.client import GitHub
 from bot.github.gateway import Gateway
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 HOUR = 3600
 MOST_REFRESHED = 5
-"""Commits whose check run is written again when somebody says something of a failure; the newest ones."""
+"""Commits whose reports are written again when somebody says something of a failure; the newest ones."""
 
 
 class PipelineMonitor:
@@ -98,9 +98,33 @@ class PipelineMonitor:
         await self._performer.refresh_check_run(RefreshCheckRun(commit, force=force), repo, github, notes)
 
     async def refresh_fingerprints(self, fingerprints: Sequence[str], repo: Repository) -> None:
-        """Write the check runs that show these failures as red again: somebody muted or corrected them."""
-        for commit in await self._red_commits(fingerprints, repo):
+        """Write the reports that show these failures again: somebody muted or corrected them, or they are mended."""
+        async with self._database.read() as conn:
+            found = [
+                f for each in fingerprints for f in await failures.occurrences(conn, repo.id, each, MOST_REFRESHED)
+            ]
+        for commit in list(dict.fromkeys(f.commit for f in found))[:MOST_REFRESHED]:
             await self.refresh(commit, repo, force=False)
+        for run in await self._commented(found, repo):
+            await self._rewrite_comment(run, repo)
+
+    async def _commented(self, found: Sequence[Failure], repo: Repository) -> list[Run]:
+        """Runs of these failures on whose pull request our comment stands and still speaks of their commit."""
+        newest = {f.pull_request: f for f in sorted(found, key=lambda f: (f.run_id, f.run_attempt)) if f.pull_request}
+        commented = []
+        for number, failure in list(newest.items())[:MOST_REFRESHED]:
+            async with self._database.read() as conn:
+                run = await runs.run(conn, repo.id, failure.run_id, failure.run_attempt)
+            written = await self._has_done(pull_comment_key(repo.id, number))
+            if run is not None and written and not await is_stale(self._database, run):
+                commented.append(replace(run, pull_request=number))
+        return commented
+
+    async def _rewrite_comment(self, run: Run, repo: Repository) -> None:
+        github = await self._gateway.client(repo.installation_id)
+        if run.pull_request is not None and (await self._configs.of(repo, github)).settings.enabled:
+            action = CommentOnPull(run.pull_request, run.commit, mention=not run.fork)
+            await self._performer.perform((action,), run, repo, github)
 
     async def notify(self, fingerprints: Sequence[str], repo: Repository) -> None:
         """Make the notice of these failures now, whatever the threshold: the newest occurrence counts."""
@@ -127,13 +151,6 @@ class PipelineMonitor:
                 reason = policy.why_no_notice(run, settings, muted.get(fingerprint))
                 found |= {fingerprint: reason} if reason else {}
         return found
-
-    async def _red_commits(self, fingerprints: Sequence[str], repo: Repository) -> list[str]:
-        async with self._database.read() as conn:
-            found = [
-                f for each in fingerprints for f in await failures.occurrences(conn, repo.id, each, MOST_REFRESHED)
-            ]
-        return list(dict.fromkeys(f.commit for f in found))[:MOST_REFRESHED]
 
     async def analyse_again(self, commit: str, repo: Repository) -> None:
         """Read every failed run of a commit once more, then write the check run whatever it says."""

@@ -25,6 +25,7 @@ __all__ = [
     "failures_of_run",
     "keyed",
     "mark_crossed",
+    "mended_in_pulls",
     "newest",
     "occurrences",
     "open_crossed",
@@ -148,6 +149,19 @@ async def occurrences(conn: AsyncConnection, repo_id: int, fingerprint: str, lim
     """Failures with a fingerprint in one repository, newest first."""
     query = failures_query().where(_failures.repo_id == repo_id, _failures.fingerprint == fingerprint)
     return build(Failure, await conn.execute(query.order_by(*_newest_first()).limit(limit)))
+
+
+async def mended_in_pulls(conn: AsyncConnection, repo_id: int, since: int, limit: int) -> list[str]:
+    """Fingerprints that were resolved at or after `since` in pull requests, the latest first."""
+    last = func.max(_failures.resolved_at)
+    query = (
+        select(_failures.fingerprint)
+        .where(_failures.repo_id == repo_id, _failures.resolved_at >= since, _failures.pull_request.is_not(None))
+        .group_by(_failures.fingerprint)
+        .order_by(last.desc(), _failures.fingerprint)
+        .limit(limit)
+    )
+    return list((await conn.execute(query)).scalars())
 
 
 async def newest(conn: AsyncConnection, repo_id: int, *, pull_request: int | None = None) -> Failure | None:

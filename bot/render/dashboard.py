@@ -18,6 +18,8 @@ LIMIT = 30_000
 _ROWS = 4
 _TREND_ROWS = 7
 _RUNNING = 3
+_LOW = '%%{init: {"xyChart": {"height": 220}}}%%'
+"""By default a chart alone fills a laptop's screen."""
 _DIRECTIONS = {
     "increasing": "The failure rate is **rising**",
     "decreasing": "The failure rate is **falling**",
@@ -34,23 +36,28 @@ def dashboard_markdown(dashboard: Dashboard) -> str:
         _recommendations(dashboard),
         _live(dashboard),
         _recent(dashboard),
-        _patterns(dashboard.patterns),
+        _patterns(dashboard),
         _repositories(dashboard),
     ]
     return fit(_opening(dashboard), [block for block in blocks if block], _more, limit=LIMIT)
 
 
-def pattern_rows(patterns: Sequence[Pattern]) -> list[str]:
-    """The table of patterns, its head included."""
-    heads = ("Pattern", "Category", "Minutes lost", "Times", "Repositories", "Last seen")
-    rows = [f"| {' | '.join(heads)} |", "| --- | --- | ---: | ---: | ---: | --- |"]
+def pattern_rows(patterns: Sequence[Pattern], *, places: bool) -> list[str]:
+    """The table of patterns, its head included; with `places` where several repositories are spoken of."""
+    where = ("Repositories",) if places else ()
+    heads = ("Pattern", "Category", "Minutes lost", "Times", *where, "Last seen")
+    rows = [f"| {' | '.join(heads)} |", f"| --- | --- | ---: | ---: |{' ---: |' * places} --- |"]
     for one in patterns:
         muted = " (muted)" if one.muted else ""
         what = cell(one.description or one.fingerprint, limit=90)
-        where = str(len(one.repositories)) if len(one.repositories) != 1 else cell(one.repositories[0], limit=60)
-        numbers = f"{minutes_lost(one)} | {one.count:,}"
-        rows.append(f"| {what}{muted} | {word(one.category)} | {numbers} | {where} | {day(one.last_seen)} |")
+        cells = [f"{what}{muted}", word(one.category), minutes_lost(one), f"{one.count:,}"]
+        cells += [_places(one.repositories)] if places else []
+        rows.append(f"| {' | '.join(cells)} | {day(one.last_seen)} |")
     return rows
+
+
+def _places(repositories: Sequence[str]) -> str:
+    return cell(repositories[0], limit=60) if len(repositories) == 1 else str(len(repositories))
 
 
 def _opening(dashboard: Dashboard) -> str:
@@ -126,6 +133,7 @@ def _trend(dashboard: Dashboard) -> str:
         f'    y-axis "Runs" 0 --> {max(one.runs for one in shown)}',
         f"    bar [{', '.join(str(one.runs) for one in shown)}]",
         f"    line [{', '.join(str(one.failures) for one in shown)}]",
+        _LOW,
         "```",
     ]
     rows = ["| From (UTC) | Runs | Failed | Success rate |", "| --- | ---: | ---: | ---: |"]
@@ -134,7 +142,7 @@ def _trend(dashboard: Dashboard) -> str:
         start = moment(one.start) if hours else day(one.start)
         rows.append(f"| {start} | {one.runs:,} | {one.failures:,} | {rate} |")
     table = "\n".join(rows)
-    return "\n".join(chart) + f"\n\n<details><summary>The same as a table</summary>\n\n{table}\n\n</details>"
+    return "\n".join(chart) + "\n\n" + folded("The same as a table", table)
 
 
 def _joined(buckets: Sequence[Bucket], most: int) -> list[Bucket]:
@@ -165,9 +173,9 @@ def _live(dashboard: Dashboard) -> str:
 def _recent(dashboard: Dashboard) -> str:
     if not dashboard.recent_failures:
         return ""
-    rows = ["| Newest failures | Job | Branch | Severity | When (UTC) |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| Failure | Job | Branch | Severity | When (UTC) |", "| --- | --- | --- | --- | --- |"]
     rows += [_recent_row(failure, dashboard.repository is None) for failure in dashboard.recent_failures[:_ROWS]]
-    return "\n".join(rows)
+    return folded("Newest failures", "\n".join(rows))
 
 
 def _recent_row(failure: Failure, with_repository: bool) -> str:
@@ -178,8 +186,16 @@ def _recent_row(failure: Failure, with_repository: bool) -> str:
     return f"| {what}{state} | {job} | {branch} | {word(failure.severity)} | {at} |"
 
 
-def _patterns(patterns: Sequence[Pattern]) -> str:
-    return "\n".join(pattern_rows(patterns[:_ROWS])) if patterns else ""
+def _patterns(dashboard: Dashboard) -> str:
+    shown = dashboard.patterns[:_ROWS]
+    if not shown:
+        return ""
+    return folded("Patterns that took most", "\n".join(pattern_rows(shown, places=not dashboard.repository)))
+
+
+def folded(summary: str, text: str) -> str:
+    """Markdown behind a line to click on."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
 def _repositories(dashboard: Dashboard) -> str:

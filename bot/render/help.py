@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def help_markdown(commands: tuple[Command, ...]) -> str:
-    """Every command with its usage, who may use it, and an example."""
-    examples = "\n".join(example for command in commands for example in command.examples)
+    """Every command with its usage and who may use it; its options and examples are the help of one command."""
     how = "A command stands at the start of a line of a new comment. Needs: the permission in this repository."
-    return "\n\n".join(["### Commands", commands_table(commands), how, f"Examples:\n\n```text\n{examples}\n```"])
+    more = "Next: `/pipeline help COMMAND` shows options and examples."
+    return "\n\n".join(["### Commands", commands_table(commands), how, more])
 
 
 def commands_table(commands: tuple[Command, ...]) -> str:

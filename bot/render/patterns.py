@@ -10,7 +10,7 @@ from bot.render.fitting import fit
 from bot.render.markdown import ELLIPSIS, code, prose
 from storage.model import Pattern
 
-MOST = 15
+MOST = 10
 _ADVISED = 3
 
 
@@ -27,7 +27,7 @@ def patterns_markdown(patterns: Sequence[Pattern], *, repository: str | None, da
     lost = round(sum(pattern.seconds for pattern in patterns) / 60)
     took = f", {count(lost, 'runner minute')} lost" if lost else ""
     head = f"{count(len(patterns), 'recurring failure')} in {where} in the last {span}{took}."
-    blocks = ["\n".join(pattern_rows(shown)), _details(shown)]
+    blocks = ["\n".join(pattern_rows(shown, places=repository is None)), _details(shown)]
     if len(patterns) > MOST:
         blocks.append(f"{len(patterns) - MOST:,} that took less are not shown.")
     return fit(head, [block for block in blocks if block], _more, limit=LIMIT)

@@ -88,6 +88,20 @@ async def test_nothing_is_said_of_the_past(world: World) -> None:
     assert (world.issues, world.check_runs, pull.comments) == ([], [], [])
 
 
+async def test_a_comment_that_was_red_is_green_once_the_past_says_so(world: World) -> None:
+    pull = world.state.add_pull(REPO, "feature")
+    assert pull.pull is not None
+    fields = {"branch": "feature", "event": "pull_request", "pulls": (pull.number,)}
+    for _ in range(3):
+        run = await world.fail(**fields, sha=pull.pull.head_sha)
+    [comment] = world.comments(pull.number)
+    assert "1 job failed" in comment
+    past_run(world, 0, "success", **fields, sha=run.head_sha)
+    await installed(world)
+    [comment] = world.comments(pull.number)
+    assert "No failures: 1 passed" in comment
+
+
 async def test_what_the_past_tells_counts_for_the_present(world: World) -> None:
     past_run(world, DAY)
     past_run(world, HOUR)

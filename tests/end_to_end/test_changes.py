@@ -108,6 +108,17 @@ async def test_a_muted_failure_makes_no_notice_until_it_is_unmuted(world: World)
     assert len([issue for issue in world.issues if "pipeline-failure" in issue.labels]) == 1
 
 
+async def test_a_muted_failure_is_marked_in_the_comment_that_told_of_it(world: World) -> None:
+    pull = world.state.add_pull(REPO, BRANCH)
+    for _ in range(3):
+        await world.fail(branch=BRANCH, event="pull_request", pulls=(pull.number,))
+    [before] = world.comments(pull.number)
+    assert "**Muted**" not in before
+    await typed(world, "/pipeline mute")
+    [after] = world.comments(pull.number)
+    assert "- **Muted**: by `maintainer` for good" in after
+
+
 async def test_an_issue_closed_as_not_planned_mutes_its_failure(world: World) -> None:
     await world.fail()
     [issue] = world.issues

@@ -11,13 +11,23 @@ from markdown_it import MarkdownIt
 
 from bot.advice import RedFacts, SpreadFacts, alerts_of, recommendations_of
 from bot.dashboard import nothing
+from bot.policy import why_no_notice
 from bot.render.dashboard import LIMIT, dashboard_markdown
 from bot.render.explain import explain_markdown
 from bot.render.fitting import size
 from bot.render.flaky import flaky_markdown
 from bot.render.objects import dashboard_json, patterns_json
 from bot.render.patterns import patterns_markdown
+from bot.render.requests import (
+    corrected_markdown,
+    failed_markdown,
+    muted_markdown,
+    notified_markdown,
+    rerun_markdown,
+    unmuted_markdown,
+)
 from bot.render.status import status_markdown
+from bot.repo_config import RepoConfig
 from bot.verdict import Evidence, Kind, Verdict
 from bot.views import Alert, Dashboard, Flaky, RepositoryHealth, Running, Status
 from classifiers.model import RunnerUp
@@ -98,6 +108,7 @@ EXPLAINED = make.reported(
         Kind.FLAKY, "It passed when the job ran again on the same commit.", (Evidence("test", "https://x"),)
     ),
 )
+SILENT = "No notice is made: " + why_no_notice(make.a_run(), RepoConfig(enabled=False), None)
 TEXTS = {
     "dashboard": dashboard_markdown(a_dashboard()),
     "dashboard-all": dashboard_markdown(
@@ -139,6 +150,14 @@ TEXTS = {
     "explain-hostile": explain_markdown(
         make.reported(replace(hostile_failure(), runners_up=(RunnerUp(*[HOSTILE] * 3, 0, 1.0, HOSTILE),)))
     ),
+    "mute": muted_markdown(make.a_failure(), make.NOW + 7 * DAY, "known outage"),
+    "mute-for-good": muted_markdown(make.a_failure(), None, ""),
+    "mute-hostile": muted_markdown(hostile_failure(), None, HOSTILE),
+    "unmute": unmuted_markdown(make.a_failure()),
+    "classify": corrected_markdown(make.a_failure(), "infrastructure"),
+    "notify": notified_markdown(make.a_failure()),
+    "notify-nothing": failed_markdown(SILENT),
+    "rerun": rerun_markdown((make.a_failure(), make.a_lint_failure())),
     "flaky": flaky_markdown([Flaky("v1-a", (flips(), flips()), 2)], repository=make.REPOSITORY),
     "flaky-nothing": flaky_markdown([], repository=make.REPOSITORY),
     "flaky-hostile": flaky_markdown(
