@@ -37,16 +37,16 @@ class Dispatcher:
     async def _follow(self, job: Job) -> None:
         follow = msgspec.json.decode(job.payload, type=Follow)
         repo = await self._repository(follow.repo_id)
-        with structlog.contextvars.bound_contextvars(event_name=job.kind, repo=repo.full_name):
-            if job.kind == NOTIFY:
-                await self._services.monitor.notify(follow.fingerprints, repo)
-            else:
-                await self._services.monitor.refresh_fingerprints(follow.fingerprints, repo)
+        if job.kind == NOTIFY:
+            await self._services.monitor.notify(follow.fingerprints, repo)
+        else:
+            await self._services.monitor.refresh_fingerprints(follow.fingerprints, repo)
 
     async def _hand_off(self, job: Job) -> None:
         handoffs = self._services.handoffs
         if job.kind == HAND_OFF:
             plan = msgspec.json.decode(job.payload, type=Weigh)
+            structlog.contextvars.bind_contextvars(run=plan.run_id)
             await handoffs.weigh(plan, await self._repository(plan.repo_id))
         else:
             order = msgspec.json.decode(job.payload, type=Assign)
@@ -57,26 +57,27 @@ class Dispatcher:
         kind: type[Backfill] | type[LookUp] = Backfill if job.kind == BACKFILL else LookUp
         order = msgspec.json.decode(job.payload, type=kind)
         repo = await self._repository(order.repo_id)
-        with structlog.contextvars.bound_contextvars(event_name=job.kind, repo=repo.full_name):
-            if isinstance(order, Backfill):
-                await history.advance(order, repo)
-            else:
-                await history.look_up(order, repo)
+        if isinstance(order, Backfill):
+            await history.advance(order, repo)
+        else:
+            structlog.contextvars.bind_contextvars(run=order.run_id)
+            await history.look_up(order, repo)
 
     async def _repository(self, repo_id: int) -> Repository:
         async with self._services.database.read() as conn:
             repo = await installations.repository(conn, repo_id)
         if repo is None:
             raise GiveUp(f"repository {repo_id} is not known")
+        structlog.contextvars.bind_contextvars(repository=repo.full_name)
         return repo
 
     async def _deliver(self, job: Job, event_name: str) -> None:
         data = _decoded(job.payload)
+        structlog.contextvars.bind_contextvars(**_names(data))
         event = Event(data, event=event_name, delivery_id=job.guid or "")
         if not self._router.fetch(event):
             raise GiveUp(f"nobody handles {event_name} {data['action']!r}")
-        with structlog.contextvars.bound_contextvars(event_name=event_name, **_names(data)):
-            await self._router.dispatch(event, self._services)
+        await self._router.dispatch(event, self._services)
 
 
 def _decoded(payload: bytes) -> dict[str, object]:
@@ -90,11 +91,19 @@ def _decoded(payload: bytes) -> dict[str, object]:
 
 
 def _names(data: dict[str, object]) -> dict[str, object]:
-    """What a log line should carry of a delivery."""
-    repository, run = data.get("repository"), data.get("workflow_run")
+    """What every record of this work carries of its delivery. Kept for the task: the worker's last word has it too."""
     names: dict[str, object] = {"action": data["action"]}
-    if isinstance(repository, dict):
-        names["repo"] = repository.get("full_name")
-    if isinstance(run, dict):
-        names["run"] = run.get("id")
+    if isinstance(name := _member(data, "repository", "full_name"), str):
+        names["repository"] = name[:200]
+    # A suite stands for the run of another App, and a check run belongs to a suite.
+    for path in (("workflow_run", "id"), ("check_suite", "id"), ("check_run", "check_suite", "id")):
+        if isinstance(run := _member(data, *path), int):
+            names["run"] = run
+            break
     return names
+
+
+def _member(value: object, *path: str) -> object:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

@@ -95,7 +95,7 @@ class Look:
                 found = await self._last_green(self._run)
                 return await self._green.lines(found, job, self._github) if found is not None else b""
         except (GitHubRefused, Retry, TimeoutError) as error:
-            log.warning("the last green log could not be read", run=self._run.run_id, reason=str(error))
+            log.warning("the last green log could not be read", reason=str(error))
             return b""
 
 

@@ -4,40 +4,76 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import structlog
 
-from classifiers.redaction import redact
+from classifiers.redaction import MASK, redact
 
-MASKED = ("reason", "exception", "error")
-"""Fields that quote something from outside; the others are ours."""
+SHORTEST_SECRET = 6
+"""A value that is shorter would be found in words that have nothing to do with it."""
 
 
-def configure(level: str, style: str) -> None:
-    """Set structlog up for the process. `level` is a logging level's name, `style` is `text` or `json`."""
+def configure(level: str, style: str, secrets: Iterable[str] = ()) -> None:
+    """Set the process's logs up, those of the libraries included.
+
+    `level` is a logging level's name, `style` is `text` or `json`. `secrets` are values that must not be shown
+    wherever they turn up; what looks like a secret is masked anyway.
+    """
     numeric = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(message)s")
-    logging.getLogger("aiohttp.server").addFilter(_terse)
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
-    )
+    known: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
+    known.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+    shown = [structlog.processors.format_exc_info, Masks(secrets), _renderer(style)]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _masked,
-            renderer,
-        ],
+        processors=[*known, *shown],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         # Looked up at each record: whoever exchanged stderr meanwhile closed the old one.
         logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
+    )
+    theirs = _Stderr(max(numeric, logging.WARNING))
+    without_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    theirs.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=known, processors=[without_meta, *shown]))
+    logging.root.handlers = [one for one in logging.root.handlers if not isinstance(one, _Stderr)] + [theirs]
+    logging.getLogger("aiohttp.server").addFilter(_terse)
+
+
+class Masks:
+    """Takes secrets out of every text of a record."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+
+    def __call__(self, _logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """The record as a processor of structlog hands it on."""
+        for field, value in record.items():
+            if isinstance(value, str):
+                record[field] = self.text(value)
+        return record
+
+    def text(self, value: str) -> str:
+        """The same without secrets."""
+        for secret in self._secrets:
+            value = value.replace(secret, MASK)
+        return redact(value)
+
+
+class _Stderr(logging.Handler):
+    """What libraries log, in our own form, to whatever stderr is by then."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr)  # noqa: T201
+        except Exception:  # noqa: BLE001  # logging's own way: whoever logs must not fail by it
+            self.handleError(record)
+
+
+def _renderer(style: str) -> Any:
+    if style == "json":
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
     )
 
 
@@ -50,11 +86,3 @@ def _terse(record: logging.LogRecord) -> bool:
     record.exc_info = record.exc_text = None
     record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True
-
-
-def _masked(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for field in MASKED:
-        value = record.get(field)
-        if isinstance(value, str):
-            record[field] = redact(value)
-    return record

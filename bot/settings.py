@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -126,6 +126,14 @@ class Settings(BaseSettings):
         """The webhook secrets that count, the current one first."""
         both = (self.webhook_secret, self.webhook_secret_previous)
         return tuple(s.get_secret_value().encode() for s in both if s is not None)
+
+    @property
+    def own_secrets(self) -> tuple[str, ...]:
+        """Values that must be shown nowhere."""
+        kept = (self.token, self.webhook_secret, self.webhook_secret_previous, self.copilot_token, self.private_key)
+        password = urlsplit(self.database_url).password or ""
+        values = [one.get_secret_value() for one in kept if one is not None]
+        return tuple(dict.fromkeys(one for one in (*values, password, unquote(password)) if one))
 
     def private_key_pem(self) -> bytes | None:
         """The App's key as PEM text, from the variable (raw, `\\n`-escaped or base64) or its file."""

@@ -137,8 +137,15 @@ class Worker:
         return {"limit": min(general, theirs - most), "after": self._served}
 
     async def _see_through(self, job: Job) -> None:
+        # Repository and run are found out on the way; this task's own context keeps them to its last record.
         with structlog.contextvars.bound_contextvars(
-            delivery=job.guid, installation=job.installation_id, lane=job.lane, attempt=job.attempt
+            delivery=job.guid,
+            installation=job.installation_id,
+            repository=None,
+            run=None,
+            lane=job.lane,
+            attempt=job.attempt,
+            event_name=job.event or job.kind,
         ):
             started = self._clock()
             self._metrics.lag.observe(max(0.0, started - job.due_ms / 1000))
@@ -150,7 +157,7 @@ class Worker:
                 self._database.wakeup.ring()
             self._metrics.jobs.labels(outcome).inc()
             self._metrics.seconds.observe(max(0.0, self._clock() - started))
-            log.info("work ended", event_name=job.event, outcome=outcome, seconds=round(self._clock() - started, 3))
+            log.info("work ended", outcome=outcome, seconds=round(self._clock() - started, 3))
 
     async def _outcome(self, job: Job) -> str:
         """Do it, and record how it ended. A database that is away leaves the lease to run out."""

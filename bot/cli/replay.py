@@ -52,7 +52,9 @@ async def _replay(settings: Settings, saved: list[SavedDelivery]) -> int:
     from storage.locations import SqliteFile, parse_url
     from storage.lock import AlreadyRunning
 
-    logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    logs.configure(
+        "warning" if settings.log_level == "info" else settings.log_level, settings.log_format, settings.own_secrets
+    )
     try:
         async with app.assembled(settings) as parts:
             return await _work_off(parts, saved)

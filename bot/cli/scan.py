@@ -86,7 +86,9 @@ async def _scan(settings: Settings, wanted: Any, style: Format) -> list[str]:
     from bot.cli.scanning import scan as read
     from storage.errors import StorageError
 
-    logs.configure("error" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    logs.configure(
+        "error" if settings.log_level == "info" else settings.log_level, settings.log_format, settings.own_secrets
+    )
     try:
         with Screen() as screen:
             outcome = await read(settings, wanted, screen)

@@ -73,7 +73,7 @@ async def _run(settings: Settings, *, with_web: bool, with_worker: bool, setup: 
     from bot.token_config import TokenConfigError
     from storage.errors import StorageError
 
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, settings.own_secrets)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
