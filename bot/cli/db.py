@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli.examples import under
 from bot.cli.ordering import ordered
 from bot.cli.output import Failed, load_settings, note, run_async, say
 
@@ -22,18 +23,18 @@ def program() -> typer.Typer:
     def db() -> None:
         """The database: migrations, backup, retention."""
 
-    @group.command()
+    @group.command(epilog=under("db upgrade"))
     def upgrade() -> None:
         """Bring the database up to this version (servers and workers do so themselves at start)."""
         run_async(_upgrade(load_settings()))
 
-    @group.command()
+    @group.command(epilog=under("db backup"))
     def backup(file: Annotated[Path, typer.Argument(help="Where the copy goes; it must not exist yet.")]) -> None:
         """Copy a SQLite database while it is in use; the copy appears whole or not at all."""
         run_async(_backup(load_settings(), file))
         say(f"{file}: {file.stat().st_size / 2**20:.1f} MiB")
 
-    @group.command()
+    @group.command(epilog=under("db prune"))
     def prune() -> None:
         """Forget now what RETENTION_DAYS and EXCERPT_DAYS do not keep (a running worker does so every day)."""
         run_async(_prune(load_settings()))

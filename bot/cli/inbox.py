@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli.examples import under
 from bot.cli.ordering import ordered
 from bot.cli.output import Failed, load_settings, note, run_async, say
 
@@ -51,17 +52,17 @@ def program() -> typer.Typer:
         if context.invoked_subcommand is None:
             _list(state, format)
 
-    @group.command("list")
+    @group.command("list", epilog=under("inbox list"))
     def list_(context: typer.Context, state: StateOption = None, format: FormatOption = None) -> None:  # noqa: A002
         """Show what is in the inbox. Reads beside a running server."""
         _list(state or context.obj[0], format or context.obj[1])
 
-    @group.command()
+    @group.command(epilog=under("inbox revive"))
     def revive(ids: Ids) -> int:
         """Take dead work up again, with a fresh set of attempts."""
         return run_async(_revive(load_settings(), tuple(ids)))
 
-    @group.command()
+    @group.command(epilog=under("inbox drop"))
     def drop(ids: Ids) -> int:
         """Give up dead or waiting work; a redelivery from GitHub does not bring it back."""
         return run_async(_drop(load_settings(), tuple(ids)))

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from bot.cli import classify, dashboard, db, demo, doctor, export, health, inbox, patterns, replay, scan, serve
+from bot.cli.examples import under
 from bot.cli.output import Failed, say
+from bot.cli.remedies import remedy
 
 NAME = "pipeline"
+COMMANDS: Mapping[str, Callable[..., int | None]] = {
+    "serve": serve.serve,
+    "worker": serve.worker,
+    "dashboard": dashboard.dashboard,
+    "health": health.health,
+    "patterns": patterns.patterns,
+    "export": export.export,
+    "classify": classify.classify,
+    "scan": scan.scan,
+    "replay": replay.replay,
+    "demo": demo.demo,
+    "doctor": doctor.doctor,
+}
+"""In the order of the help; the groups follow."""
 
 
 def build() -> typer.Typer:
@@ -21,7 +37,7 @@ def build() -> typer.Typer:
     program = typer.Typer(
         name=NAME,
         help="Reads failed CI runs and says what broke, why, and whether it was seen before.",
-        add_completion=False,
+        add_completion=True,
         no_args_is_help=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -42,19 +58,10 @@ def build() -> typer.Typer:
         if context.invoked_subcommand is None:
             say(context.get_help())
 
-    program.command("serve")(serve.serve)
-    program.command("worker")(serve.worker)
-    program.command("dashboard")(dashboard.dashboard)
-    program.command("health")(health.health)
-    program.command("patterns")(patterns.patterns)
-    program.command("export")(export.export)
-    program.command("classify")(classify.classify)
-    program.command("scan")(scan.scan)
-    program.command("replay")(replay.replay)
-    program.command("demo")(demo.demo)
-    program.command("doctor")(doctor.doctor)
-    program.add_typer(inbox.program(), name="inbox")
-    program.add_typer(db.program(), name="db")
+    for name, command in COMMANDS.items():
+        program.command(name, epilog=under(name))(command)
+    program.add_typer(inbox.program(), name="inbox", epilog=under("inbox"))
+    program.add_typer(db.program(), name="db", epilog=under("db"))
     return program
 
 
@@ -70,10 +77,15 @@ def _guarded(call: Callable[[], object], *, debug: bool) -> int:
     try:
         result = call()
     except Failed as error:
-        return _told(str(error), error.code, debug=debug)
+        return _told(_with_remedy(str(error), error), error.code, debug=debug)
     except TyperException as error:
         text = error.format_message() if hasattr(error, "format_message") else str(error)
-        return _told(f"{text} Try `{NAME} --help`.", getattr(error, "exit_code", 2), debug=debug)
+        context = getattr(error, "ctx", None)
+        return _told(
+            f"{text} Try `{context.command_path if context else NAME} --help`.",
+            getattr(error, "exit_code", 2),
+            debug=debug,
+        )
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -81,8 +93,15 @@ def _guarded(call: Callable[[], object], *, debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001  # the last resort: one line, the traceback only on request
+        if known := remedy(error):
+            return _told(known, 1, debug=debug)
         return _told(f"{type(error).__name__}: {error} (a bug; --debug shows where)", 1, debug=debug)
     return result if isinstance(result, int) else 0
+
+
+def _with_remedy(text: str, error: Failed) -> str:
+    known = remedy(error)
+    return f"{text}; {known}" if known else text
 
 
 def _told(text: str, code: int, *, debug: bool) -> int:

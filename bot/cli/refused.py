@@ -12,7 +12,7 @@ def why(error: Exception) -> str:
     if isinstance(error, NotFound):
         return f"{error}; is the name right, and may these credentials see it?"
     if isinstance(error, GitHubRefused) and error.status == 401:
-        return f"{error}; make a new GITHUB_TOKEN"
+        return f"{error}; make a new GITHUB_TOKEN (as an App: is the key of this App?)"
     if isinstance(error, Forbidden):
         return f"{error}; it needs the permission {error.permission or 'actions=read'}"
     if isinstance(error.__cause__, aiohttp.ClientConnectionError | TimeoutError):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bot.demo.github.records import RunRecord
-from tests.end_to_end.processes import ROOT, Outside, free_port, outside
+from tests.end_to_end.processes import ROOT, Outside, outside
 from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG
 
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
@@ -145,12 +145,3 @@ async def test_a_wrong_call_asks_nothing_of_anybody(out: Outside) -> None:
     code, _, errors = await classify(out, link(out, run), GITHUB_TOKEN="")
     assert (code, "set GITHUB_TOKEN" in errors) == (2, True)
     assert out.github.requests == []
-
-
-@pytest.mark.slow
-async def test_without_a_network_it_says_so(out: Outside) -> None:
-    run = failed_run(out, PYTEST_LOG)
-    nobody = f"http://127.0.0.1:{free_port()}"
-    address = link(out, run).replace(out.github.api_url, nobody)
-    code, _, errors = await classify(out, address, GITHUB_API_URL=nobody)
-    assert (code, len(errors.splitlines()), "is this machine online" in errors) == (1, 1, True), errors
