@@ -116,7 +116,8 @@ class _Board:
         self._firsts: dict[int, int] = {}
         """Line of the first specific cause in each part."""
         for hit in scan.hits:
-            self._note(hit, _part_of(hit, parts))
+            if counts(hit):
+                self._note(hit, _part_of(hit, parts))
 
     def _note(self, hit: Hit, part: Segment | None) -> None:
         key = _key(hit.rule, part)
