@@ -35,9 +35,9 @@ def dashboard_markdown(dashboard: Dashboard) -> str:
         _trend(dashboard),
         _recommendations(dashboard),
         _live(dashboard),
+        _repositories(dashboard),
         _recent(dashboard),
         _patterns(dashboard),
-        _repositories(dashboard),
     ]
     return fit(_opening(dashboard), [block for block in blocks if block], _more, limit=LIMIT)
 
@@ -210,7 +210,8 @@ def _repositories(dashboard: Dashboard) -> str:
     left = len(dashboard.repository_health) - _ROWS
     if left > 0:
         rows.append(f"| and {left:,} more | | | | |")
-    return "\n".join(rows)
+    found = count(len(dashboard.repository_health), "repository", "repositories")
+    return folded(f"Health of {found}, the worst first", "\n".join(rows))
 
 
 def _more(left: int) -> str:
