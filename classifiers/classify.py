@@ -51,9 +51,11 @@ def conclude(scan: Scan, facts: JobFacts, rules: RuleSet) -> Classification:
     parts = segments(scan.anchors, scan.lines, facts)
     known = joined(scan, evidence)
     plain = _Case(scan, facts, rank(known, parts, facts, rules), evidence, rules).verdict()
-    if scan.own:
+    # Of a job without a log the annotations are all there is to try own rules on.
+    own = scan.own if scan.lines else evidence.own
+    if own:
         # Ranked a second time, so that no hit of an own rule can touch the identity found above.
-        hits = tuple(sorted((*known.hits, *scan.own), key=lambda hit: hit.number))
+        hits = tuple(sorted((*known.hits, *own), key=lambda hit: hit.number))
         ranking = rank(replace(known, hits=hits), parts, facts, rules)
         plain = _Case(scan, facts, ranking, evidence, rules).by_own_rule(plain)
     if scan.own_cut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from classifiers.findings import location_of
@@ -10,6 +11,8 @@ from classifiers.rules import RuleSet
 from classifiers.scanner import Hit, Scan, Scanner
 
 _LEVELS = ("failure", "error")
+OWN_LINES, OWN_CHARACTERS = 100, 500
+"""Of the annotations, what own rules are tried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,9 @@ class Evidence:
     hits: tuple[Hit, ...]
     annotations: tuple[Annotation, ...]
     """The annotation of line -1, -2, …"""
+
+    own: tuple[Hit, ...] = ()
+    """Hits of the repository's own rules, numbered alike."""
 
     def annotation(self, number: int) -> Annotation | None:
         """The annotation that a hit stands in."""
@@ -43,8 +49,21 @@ def evidence_of(facts: JobFacts, rules: RuleSet) -> Evidence:
     ]
     scanner = Scanner(rules, JobFacts())
     scanner.feed("\n".join(line for _, line in lines).encode())
-    hits = tuple(replace(hit, number=-hit.number) for hit in scanner.result().hits)
-    return Evidence(hits, tuple(annotation for annotation, _ in lines))
+    found = tuple(annotation for annotation, _ in lines)
+    return Evidence(_numbered_down(scanner.result().hits), found, _own_hits([line for _, line in lines], facts, rules))
+
+
+def _own_hits(lines: Sequence[str], facts: JobFacts, rules: RuleSet) -> tuple[Hit, ...]:
+    """What a repository's own rules know of the annotations; bounded by size, because nobody measures their time."""
+    if not facts.own_rules:
+        return ()
+    scanner = Scanner(rules, JobFacts(own_rules=facts.own_rules))
+    scanner.feed("\n".join(line[:OWN_CHARACTERS] for line in lines[:OWN_LINES]).encode())
+    return _numbered_down(scanner.result().own)
+
+
+def _numbered_down(hits: Iterable[Hit]) -> tuple[Hit, ...]:
+    return tuple(replace(hit, number=-hit.number) for hit in hits)
 
 
 def joined(scan: Scan, evidence: Evidence) -> Scan:

@@ -18,7 +18,7 @@ LIMIT = 30_000
 _ROWS = 4
 _TREND_ROWS = 7
 _RUNNING = 3
-_LOW = '%%{init: {"xyChart": {"height": 220}}}%%'
+_LOW = '%%{init: {"xyChart": {"height": 240, "yAxis": {"labelFontSize": 10}}}}%%'
 """By default a chart alone fills a laptop's screen."""
 _DIRECTIONS = {
     "increasing": "The failure rate is **rising**",

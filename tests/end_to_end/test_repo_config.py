@@ -210,6 +210,15 @@ async def test_an_own_rule_changes_what_is_shown_and_never_the_identity(world: W
     assert r"\*run again\*" in shown
 
 
+async def test_an_own_rule_reads_the_annotations_of_a_job_without_a_log(world: World) -> None:
+    configure(world, RULE)
+    run = world.run(branch="one")
+    world.job(run, None, steps=[], annotations=["FLAKY DEVICE 7 went away"])
+    await world.complete(run)
+    [failure] = await failures_of(world)
+    assert (failure.rule, failure.suggestions[0]) == ("own/flaky-device", "Replug device 7, then *run again*.")
+
+
 # -- mistakes ----------------------------------------------------------------------------------------------
 
 

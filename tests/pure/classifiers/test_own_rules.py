@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from classifiers.classify import classify, conclude
-from classifiers.model import Category, JobFacts, OwnRule, Severity
+from classifiers.classify import classify, conclude, without_log
+from classifiers.model import Annotation, Category, JobFacts, OwnRule, Severity
 from classifiers.own_rules import SECONDS, mistakes_of
 from classifiers.rules import builtin_rules
 from classifiers.scanner import Scanner
@@ -95,3 +96,19 @@ def test_own_rules_that_take_too_long_are_left_and_it_is_said() -> None:
     assert scan.own_cut
     assert next(ticks) < 3 * SECONDS
     assert any("too long" in reason for reason in conclude(scan, facts, RULES).reasons)
+
+
+def test_where_there_is_no_log_own_rules_read_the_annotations() -> None:
+    said = (Annotation("failure", "The hosted runner lost communication"), Annotation("failure", "FLAKY DEVICE 7"))
+    own = (rule(r"FLAKY DEVICE (?P<code>\d+)", "Replug {code}."),)
+    plain, shown = without_log(JobFacts(annotations=said)), without_log(JobFacts(annotations=said, own_rules=own))
+    assert (shown.rule, shown.severity, shown.message) == ("own/mine", Severity.LOW, "FLAKY DEVICE 7")
+    assert shown.suggestions[0] == "Replug 7."
+    assert (shown.fingerprint, shown.generic) == (plain.fingerprint, plain.generic)
+
+
+def test_annotations_beside_a_log_and_those_beyond_number_are_not_tried() -> None:
+    many = (*(Annotation("failure", f"chatter {n}") for n in range(200)), Annotation("failure", "FLAKY DEVICE 7"))
+    facts = JobFacts(annotations=many, own_rules=(rule("FLAKY DEVICE"),))
+    assert without_log(facts).rule != "own/mine"
+    assert classify([GENERIC], replace(facts, annotations=many[-1:]), RULES).rule != "own/mine"
