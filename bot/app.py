@@ -40,16 +40,19 @@ from bot.setup.flow import Setup
 from bot.setup.routes import SetupRoutes
 from bot.suite_reading import SuiteReader
 from bot.sweep import Sweep
+from bot.telemetry.spans import Spans
+from bot.telemetry.spans import started as started_spans
 from bot.token_config import watched_repositories
 from bot.upkeep import Upkeep
 from bot.web import WebhookHandler, WebhookRules
-from bot.worker import Worker
+from bot.worker import Handle, Worker
 from storage import inbox, inbox_admin
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 from storage.inbox_accept import Acceptor
 from storage.locations import SqliteFile, parse_url
 from storage.lock import SoleProcess
+from storage.model import Job
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +91,8 @@ async def assembled(
     """
     watched = watched_repositories(settings.pipeline_config) if settings.mode == "token" else None
     async with AsyncExitStack() as stack:
+        spans = started_spans()
+        stack.push_async_callback(asyncio.to_thread, spans.close)
         database = await opened(stack, settings.database_url, clock)
         session = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), auto_decompress=True)
@@ -98,7 +103,7 @@ async def assembled(
         services = _services(settings, database, session, logs, metrics, clock)
         worker = Worker(
             database,
-            Dispatcher(build_router(), services),
+            _spanned(spans, Dispatcher(build_router(), services)),
             metrics=metrics,
             clock=clock,
             lease_seconds=settings.lease_seconds,
@@ -108,6 +113,14 @@ async def assembled(
         )
         upkeep = _upkeep(settings, database, services.gateway, clock)
         yield Parts(settings, database, intake, worker, services.gateway, upkeep, metrics, services.history, setup)
+
+
+def _spanned(spans: Spans, handle: Handle) -> Handle:
+    async def handled(job: Job) -> None:
+        with spans.of_work(job.event or job.kind, structlog.contextvars.get_contextvars):
+            await handle(job)
+
+    return handled if spans.tracer is not None else handle
 
 
 def _upkeep(settings: Settings, database: Database, gateway: Gateway, clock: Clock) -> Upkeep:

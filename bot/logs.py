@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -15,16 +15,23 @@ SHORTEST_SECRET = 6
 """A value that is shorter would be found in words that have nothing to do with it."""
 
 
-def configure(level: str, style: str, secrets: Iterable[str] = ()) -> None:
+def configure(
+    level: str,
+    style: str,
+    secrets: Iterable[str] = (),
+    *,
+    on_error: Callable[[str, Mapping[str, Any]], None] | None = None,
+) -> None:
     """Set the process's logs up, those of the libraries included.
 
     `level` is a logging level's name, `style` is `text` or `json`. `secrets` are values that must not be shown
-    wherever they turn up; what looks like a secret is masked anyway.
+    wherever they turn up; what looks like a secret is masked anyway. `on_error` is told each error, unmasked.
     """
     numeric = logging.getLevelNamesMapping()[level.upper()]
     known: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
     known.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
-    shown = [structlog.processors.format_exc_info, Masks(secrets), _renderer(style)]
+    told = [] if on_error is None else [_Told(on_error)]
+    shown = [*told, structlog.processors.format_exc_info, Masks(secrets), _renderer(style)]
     structlog.configure(
         processors=[*known, *shown],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
@@ -57,6 +64,18 @@ class Masks:
         for secret in self._secrets:
             value = value.replace(secret, MASK)
         return redact(value)
+
+
+class _Told:
+    """Passes errors on to somebody else as well."""
+
+    def __init__(self, on_error: Callable[[str, Mapping[str, Any]], None]) -> None:
+        self._on_error = on_error
+
+    def __call__(self, _logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if record.get("level") in {"error", "critical"}:
+            self._on_error(str(record["event"]), {name: value for name, value in record.items() if name != "event"})
+        return record
 
 
 class _Stderr(logging.Handler):

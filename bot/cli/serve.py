@@ -70,10 +70,13 @@ async def _run(settings: Settings, *, with_web: bool, with_worker: bool, setup: 
 
     from bot import app, logs
     from bot.listening import Listening
+    from bot.telemetry import sentry
     from bot.token_config import TokenConfigError
     from storage.errors import StorageError
 
     logs.configure(settings.log_level, settings.log_format, settings.own_secrets)
+    if report := sentry.started(logs.Masks(settings.own_secrets).text):
+        logs.configure(settings.log_level, settings.log_format, settings.own_secrets, on_error=report)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
