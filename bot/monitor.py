@@ -187,6 +187,23 @@ class PipelineMonitor:
         stored = await self._store(run, repo, reading, settings)
         red = tuple(f for f in stored if f.resolved_at is None and not settings.ignores(f.workflow, f.job, f.branch))
         await self._act(run, repo, red, github, reading.notes, stale=stale)
+        await self._catch_up(run, repo, stored, github, settings)
+
+    async def _catch_up(
+        self, run: Run, repo: Repository, stored: Sequence[Failure], github: GitHub, settings: RepoConfig
+    ) -> None:
+        """A run told late lengthens the streak of later ones: what crosses the threshold only now is told now."""
+        async with self._database.read() as conn:
+            later = await failures.open_later(conn, run, {failure.fingerprint for failure in stored})
+        late = [failure for failure in later if policy.crosses_late(failure, settings)]
+        for run_id, attempt in sorted({(failure.run_id, failure.run_attempt) for failure in late}):
+            async with self._database.read() as conn:
+                its = await runs.run(conn, repo.id, run_id, attempt)
+            red = tuple(replace(f, crossed=True) for f in late if (f.run_id, f.run_attempt) == (run_id, attempt))
+            if its is not None:
+                await self._act(its, repo, red, github, (), stale=False)
+        # Only now: work that breaks off before this is done again from here.
+        await self._database.write(lambda tx: failures.mark_crossed(tx, late))
 
     async def _store(
         self, run: Run, repo: Repository, reading: Reading, settings: RepoConfig = DEFAULTS
@@ -229,12 +246,15 @@ class PipelineMonitor:
         muted = await words.muted(conn, repo.id, {failure.fingerprint for failure in red}, now)
         comment = None if pull is None else await effects.find(conn, pull_comment_key(repo.id, pull))
         check = await effects.find(conn, check_run_key(repo.id, run.commit))
+        # What a later run on the branch has mended already is still red on its own commit.
+        here = await failures.open_of_commit(conn, repo.id, run.commit)
         return RunFacts(
             run=run,
             failures=red,
             issues=await reports.issues_of(conn, repo.id, red),
             recovered=recovered,
             has_check_run=check is not None,
+            commit_red=any(not settings.ignores(f.workflow, f.job, f.branch) for f in here),
             can_check=self._gateway.app_id is not None,
             pull_request=pull,
             has_comment=comment is not None,

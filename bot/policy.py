@@ -46,6 +46,8 @@ class RunFacts:
     """The pull request has our comment already."""
     opened_last_hour: int
     now: int
+    commit_red: bool = False
+    """Something is red on the run's commit, whatever became of the branch since."""
     muted: frozenset[str] = frozenset()
     """Fingerprints of which nobody wants to be told."""
     settings: RepoConfig = DEFAULTS
@@ -57,6 +59,15 @@ def crosses(failure: Failure, settings: RepoConfig) -> bool:
         return False
     grave = Severity(failure.severity).rank <= Severity(settings.notify.severity).rank
     return grave or failure.retry_count >= settings.notify.retries
+
+
+def crosses_late(failure: Failure, settings: RepoConfig) -> bool:
+    """Whether a failure that was told without a notice deserves one now, because its streak turned out longer.
+
+    A grave one was judged when it was told: if it got no notice then, it belongs to the past.
+    """
+    grave = Severity(failure.severity).rank <= Severity(settings.notify.severity).rank
+    return not failure.crossed and not grave and crosses(failure, settings)
 
 
 def why_no_notice(run: Run | None, settings: RepoConfig, mute: Mute | None) -> str:
@@ -87,7 +98,7 @@ def decide(facts: RunFacts) -> tuple[Action, ...]:
         return ()
     notices = _comment(facts) if belongs_to_pull(facts.run) else _issues(facts)
     closing = tuple(CloseIssue(issue) for issue in facts.recovered)
-    wanted = facts.can_check and (bool(facts.failures) or facts.has_check_run)
+    wanted = facts.can_check and (bool(facts.failures) or facts.has_check_run or facts.commit_red)
     check = (RefreshCheckRun(facts.run.commit),) if wanted else ()
     return (*notices, *closing, *check)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from storage.model import Run
+
 __all__ = [
     "anything_red",
     "failures_of_run",
@@ -29,6 +31,7 @@ __all__ = [
     "newest",
     "occurrences",
     "open_crossed",
+    "open_later",
     "open_of_commit",
     "open_on_branch",
     "record",
@@ -135,6 +138,19 @@ async def open_crossed(
     )
     found = build(Failure, await conn.execute(query.order_by(*_newest_first())))
     return [failure for failure in found if failure.branch not in gone_branches]
+
+
+async def open_later(conn: AsyncConnection, run: Run, fingerprints: Collection[str]) -> list[Failure]:
+    """Failures with these fingerprints in later runs of the same workflow and branch that are not mended."""
+    query = failures_query().where(
+        _failures.repo_id == run.repo_id,
+        _failures.workflow_id == run.workflow_id,
+        _failures.branch == run.branch,
+        _failures.run_id > run.run_id,
+        _failures.fingerprint.in_(fingerprints),
+        _failures.resolved_at.is_(None),
+    )
+    return build(Failure, await conn.execute(query.order_by(_failures.run_id, _failures.run_attempt, _failures.job)))
 
 
 async def open_on_branch(conn: AsyncConnection, repo_id: int, branch: str, *, limit: int = 200) -> list[Failure]:

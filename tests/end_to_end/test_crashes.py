@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 from collections import Counter
@@ -26,11 +27,12 @@ from tests.end_to_end.world import PYTEST_LOG, RUFF_LOG
 
 pytestmark = pytest.mark.slow
 
-KILLS = 10
+KILLS = int(os.environ.get("PIPELINE_TEST_KILLS", "10"))
+"""How often to kill; the long run, by hand, takes 100."""
 SEED = 20261125
 REPOSITORIES = ("octo/app", "octo/shop")
-ROUNDS = 4
-"""Commits of each repository in the story."""
+ROUNDS = max(4, KILLS * 4 // 10)
+"""Commits of each repository in the story: enough that there is work at every kill."""
 PULL_LOG = PYTEST_LOG.replace("test_total", "test_tax").replace("assert 3 == 4", "tax is not supported here")
 """A failure that the default branch does not have, so that nothing excuses the pull request."""
 COMPILE_LOG = (
@@ -99,8 +101,9 @@ class Moment:
 
 
 def moments(dice: random.Random) -> list[Moment]:
-    """Ten moments; each kind comes, in an order and at numbers drawn by the dice."""
+    """As many moments as kills; each kind comes, in an order and at numbers drawn by the dice."""
     kinds = ["request", "request", "write", "write", "write", "held", "held", "held", "answer", "answer"]
+    kinds = (kinds * -(-KILLS // len(kinds)))[:KILLS]
     dice.shuffle(kinds)
     return [Moment(kind, dice.randint(2, 6) if kind == "answer" else dice.randint(3, 12)) for kind in kinds]
 
@@ -243,10 +246,11 @@ async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:
             raise outcome
 
 
-async def test_ten_kills_lose_nothing_and_do_nothing_twice(tmp_path: Path, database_url: str, engine: str) -> None:
+@pytest.mark.timeout(120 + 15 * KILLS)
+async def test_kills_lose_nothing_and_do_nothing_twice(tmp_path: Path, database_url: str, engine: str) -> None:
     dice = random.Random(SEED)
     killer = Killer(dice)
-    roles = [("serve",)] if engine == "sqlite" else [("serve", "--no-worker"), ("worker",), ("worker",)]
+    roles = [("serve",)] if engine == "sqlite" else [("serve", "--no-worker"), *[("worker",)] * 3]
     async with outside(tmp_path, database_url, repositories=REPOSITORIES, watch=killer.watch) as around:
         stories = [story(around.state, repository) for repository in REPOSITORIES]
         told = sum(len(each.queue) for each in stories)
