@@ -165,13 +165,16 @@ async def _released(tx: AsyncConnection, job: Job, statement: object) -> int:
 
 async def _take_back(db: Database, which: ColumnElement[bool], now_ms: int) -> int:
     async def release(tx: AsyncConnection) -> int:
-        exhausted = jobs.c.attempts >= jobs.c.max_attempts
+        # Whoever runs when a process is killed is seldom to blame: a death counts half of what a failure does.
+        allowed = jobs.c.max_attempts + jobs.c.attempts % 2
+        exhausted = jobs.c.attempts >= allowed
         lost = func.coalesce(func.nullif(jobs.c.last_error, ""), "the process died while the job ran")
         statement = (
             update(jobs)
             .where(jobs.c.id.in_(select(jobs.c.id).where(which).with_for_update(skip_locked=True)))
             .values(
                 state=case((exhausted, DEAD), else_=READY),
+                max_attempts=allowed,
                 run_at_ms=case((jobs.c.run_at_ms > now_ms, jobs.c.run_at_ms), else_=now_ms),
                 last_error=lost,
                 **_UNHELD,

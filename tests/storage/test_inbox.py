@@ -213,9 +213,9 @@ async def test_a_wait_that_github_asked_for_uses_up_no_attempt(database: Databas
     assert not await inbox.retry(database, job, at_ms=NOW, error="502", counts=True)
 
 
-async def test_a_job_that_kills_its_process_ends_up_dead_too(database: Database) -> None:
+async def test_a_job_that_kills_its_process_ends_up_dead_too_after_twice_as_many_deaths(database: Database) -> None:
     await _accept(database, "g1")
-    for attempt in range(8):
+    for attempt in range(16):
         now = NOW + attempt * (LEASE + 1)
         assert len(await _claim(database, now_ms=now)) == 1
         assert await inbox.reap(database, now + LEASE + 1) == 1
