@@ -57,6 +57,8 @@ from storage.model import Job
 log = structlog.get_logger(__name__)
 
 MOST_LISTED = 100_000
+LONGEST_LOOK = 3.0
+"""Seconds after which a database that has not answered is not ready."""
 Clock = Callable[[], float]
 
 
@@ -292,9 +294,12 @@ async def _unready(parts: Parts, stop: asyncio.Event, *, with_worker: bool) -> s
     if stop.is_set():
         return "the process was asked to end and finishes its work"
     try:
-        await parts.database.ping()
+        async with asyncio.timeout(LONGEST_LOOK):
+            await parts.database.ping()
     except DatabaseUnavailable as error:
         return f"the database does not answer: {error}"
+    except TimeoutError:
+        return f"the database does not answer within {LONGEST_LOOK:g} seconds"
     if with_worker and not parts.worker.ready:
         return "the worker has not reached its inbox yet"
     return None

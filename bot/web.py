@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 HEADER_VALUE = re.compile(r"^[\x21-\x7e]{1,200}$")
 RETRY_SECONDS = "30"
+ANSWER_WITHIN = 8.0
+"""Seconds in which a delivery is stored or refused; GitHub gives up after ten
+(docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks)."""
 TARGET_ID = "X-GitHub-Hook-Installation-Target-ID"
 """The App's id in an App's deliveries, the repository's or organisation's in those of their own webhooks."""
 
@@ -103,12 +106,16 @@ class WebhookHandler:
         guid = _header(request, "X-GitHub-Delivery")
         body = _json_of(raw) if request.content_type != "application/json" else raw
         try:
-            fresh = await self._intake(event, guid, body)
+            # What is stored after all is known when it is sent again.
+            async with asyncio.timeout(ANSWER_WITHIN):
+                fresh = await self._intake(event, guid, body)
             self._metrics.accepted.inc(1 if fresh else 0)
         except NotAnObject as error:
             raise _Refusal(400, str(error)) from error
-        except (InboxFull, DatabaseUnavailable) as error:
-            log.error("a delivery could not be kept", delivery=guid, event_name=event, reason=str(error))
+        except (InboxFull, DatabaseUnavailable, TimeoutError) as error:
+            log.error(
+                "a delivery could not be kept", delivery=guid, event_name=event, reason=str(error) or "took too long"
+            )
             raise _Refusal(503, "the delivery could not be stored; send it again later") from error
         return web.Response(status=202, text="nothing to do\n" if fresh is None else "accepted\n")
 

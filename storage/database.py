@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,9 @@ _AT_START, _IDLE_IN_TRANSACTION = "idle_in_transaction_session_timeout", "1min"
 """Set when a connection is made. A pooler that shares connections refuses it or ignores it: so it is recognised."""
 _POOL = 5
 """Connections kept, and as many more under load: small databases of platforms allow 20 for all processes."""
+
+_ROOM = 2**20
+"""Bytes that must be free on the disk of a SQLite database: less is soon taken by its log."""
 
 
 class Database:
@@ -135,6 +139,11 @@ class Database:
             async with self.read() as connection:
                 await connection.execute(text("SELECT 1"))
             return
+        if self.path is not None:
+            # A log that was longer once can still be written on a full disk, until it has to grow.
+            free = shutil.disk_usage(self.path.parent).free
+            if free < _ROOM:
+                raise DatabaseUnavailable(f"the disk that holds {self.path.name} is full: {free} bytes are left")
         await self.write(_select_one)
 
     async def backup(self, path: str | Path) -> None:

