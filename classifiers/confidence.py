@@ -16,6 +16,8 @@ _OPEN = {"cause": 0.93, "summary": 0.93, "consequence": 0.87}
 _GENERIC = {"cause": 0.82, "consequence": 0.66}
 _GUESSED = 0.5
 """No rule, command or name says what was at work."""
+_REFUSED = 0.85
+"""The same, where something outside refused: mostly it is the job's own surroundings, seldom a release."""
 CERTAIN_OF_NOTHING = 0.85
 """A bare cancellation, or a step that printed nothing: the answer `unknown` itself is mostly right."""
 NOTHING_KNOWN = 0.3
@@ -39,7 +41,7 @@ def confidence_of(best: Ranked, ranking: Ranking, *, in_green: bool = False) -> 
     else:
         sure = _KNOWN.get(rule.role, (0.6, 0.55, 0.5))[_level(best, ranking)]
     if ranking.guessed(best):
-        sure = min(sure, _GUESSED)
+        sure = min(sure, _REFUSED if rule.external and rule.weight > 0 else _GUESSED)
     outside = best.segment is not None and not best.segment.failed and ranking.failing is not None
     sure = sure - 0.2 if outside and not rule.anywhere else sure
     return round(min(sure, IN_GREEN) if in_green else sure, 2)

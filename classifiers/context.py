@@ -21,6 +21,9 @@ _LOOK_BACK = 12
 _ADDRESS = re.compile(r"https?://\S+")
 """Words of an address (`/releases/`) say nothing of the work."""
 
+_WORDS = re.compile(r"['\"], ['\"]")
+"""Between the words of a command that a program prints as a list (`['helm', 'upgrade']`)."""
+
 _ACTION = re.compile(r"[\w.-]+/[\w./-]+@\S+$")
 """A step that uses an action: what it refuses is mostly its inputs, rights and services."""
 
@@ -76,7 +79,7 @@ class Context:
             or self._strong(text for _, text in before[: -_LOOK_BACK - 1 : -1])
             or self._step
             or self._strong(text for _, text in failed)
-            or self._spoken(hit)
+            or (None if hit.rule.checker else self._spoken(hit))
             or self._named
             or self._vague
         )
@@ -104,7 +107,7 @@ class Context:
         return self._known[text]
 
     def _look_up(self, text: str) -> Command | None:
-        line = _ADDRESS.sub("", text).encode()[:400]
+        line = _WORDS.sub(" ", _ADDRESS.sub("", text)).encode()[:400]
         return next((command for pattern, command in self._rules.command_patterns if pattern.search(line)), None)
 
 

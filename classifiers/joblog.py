@@ -30,14 +30,17 @@ _STAMPS = (
     rb"|\[task \d{4}-\d\d-\d\dT[\d:.]+Z\] (?:\d\d:\d\d:\d\d +(?:INFO|WARNING|ERROR|CRITICAL|FATAL) - +)?"  # Taskcluster
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \| (?:[\w.-]+ \| )?"  # Zuul
     rb"|\[\d\d:\d\d:\d\d\] :?\t? *(?:\[[^\]\n]*\] )?"  # TeamCity and short clocks
+    rb"|\[[^\]\n]{1,120}\] {1,4}(?:\xe2\x9d\x97 {1,3}|\| )(?:::error[^:\n]*::)?"  # act
 )
 _OTHER_STAMPS = re.compile(_STAMPS)
 _TABBED_STAMPS = re.compile(
-    rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?)?|" + _STAMPS
+    rb"[^\t\n]{1,120}\t[^\t\n]{1,200}\t(?:\xef\xbb\xbf)?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?)?"
+    rb"|[^\t\n]{1,120}\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?|" + _STAMPS
 )
 """With what `gh run view` prints besides: job, step and time, separated by tabs."""
 _CARRIERS = re.compile(
-    rb"(?:#\d+ (?:\d+\.\d+ )?|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z][\w.-]* +\| ?(?=\S)|::error[^:\n]*::"
+    rb"(?:#\d+ (?:\d+\.\d+ )?|\d{1,4}\.\d{2,3} (?=[A-Za-z>\[])|[\w.-]+[_-]\d+ {1,40}\| ?|[a-z][\w.-]* +\| ?(?=\S)"
+    rb"|::error[^:\n]*::"
     rb"|(?:\[(?:autobuild|build-std(?:out|err))\] ){1,2})"
 )
 """BuildKit, docker compose, workflow commands, CodeQL's autobuild."""

@@ -73,12 +73,13 @@ _ANCHORS: tuple[tuple[bytes, str], ...] = (
     (b"##[endgroup]", "endgroup"),
     (b"##[error]Process completed with exit code", "exit"),
     (b"##[error]", "error"),
+    (b"Error: Process completed with exit code", "shown"),
     (b"Post job cleanup.", "post"),
     (b"Cleaning up orphan processes", "end"),
     (b"Complete job name: ", "job"),
 )
 _BORDERS = tuple(text for text, kind in _ANCHORS if kind in ("run", "post", "end"))
-_FIRST_UNDIVIDED = (b"##[error]", b"Post job", b"Cleaning up", b"Complete job")
+_FIRST_UNDIVIDED = (b"##[error]", b"Error: Process", b"Post job", b"Cleaning up", b"Complete job")
 _FIRST = (b"##[", *_FIRST_UNDIVIDED)
 _SIGN_TEXTS = tuple(text for text, _ in _ANCHORS)
 _SIGNS = re.compile(b"|".join(b"(?P<%s>%s)" % (kind.encode(), re.escape(text)) for text, kind in _ANCHORS))
@@ -156,7 +157,7 @@ class Scanner:
             count = part.count(b"\n") + 1
             signs = any(sign in part for sign in there)
             reading = signs or index - block.offset + self._number > found.echo_end
-            rules = self._candidates(part) if reading else []
+            rules = self._candidates(part)
             own = self._own.candidates(part) if self._own is not None and reading else []
             if rules or own or signs:
                 whole = block.chunk(index, count)
@@ -198,8 +199,11 @@ class _Found:
         self._steps = 0
         self._tries: Counter[int] = Counter()
         self._misses: Counter[int] = Counter()
+        self._echo_tries: Counter[int] = Counter()
         self._late: defaultdict[int, deque[Chunk]] = defaultdict(lambda: deque(maxlen=LAST_HITS))
         self._hits: list[Hit] = []
+        self._echo: list[Hit] = []
+        """Hits in what may be script echo: none where its end comes, the job's own output where the log is cut."""
         self._counts: Counter[int] = Counter()
         self._borders: list[Anchor] = []
         self._errors: list[Anchor] = []
@@ -221,17 +225,21 @@ class _Found:
             line = chunk.lines[place]
             if place and place in signed:
                 self._follow(chunk, place, line)
-            if chunk.first + place <= self.echo_end:
-                continue
             for index in places.get(place, ()):
                 self._confirm(index, chunk, place, line)
-            for index in own:
+            for index in own if chunk.first + place > self.echo_end else ():
                 self._confirm_own(index, chunk, place, line)
 
     def _places(self, chunk: Chunk, candidates: list[int]) -> dict[int, list[int]]:
         """By line of the chunk, the rules to be confirmed there now; those over their share are kept for later."""
         places: dict[int, list[int]] = {}
+        echoed = chunk.first + len(chunk.lines) <= self.echo_end and b"##[endgroup]" not in chunk.lines
         for index in candidates:
+            if echoed:
+                self._echo_tries[index] += 1
+                for place in chunk.places(self._rules[index]) if self._echo_tries[index] <= FIRST_HITS else ():
+                    places.setdefault(place, []).append(index)
+                continue
             if self._tries[index] >= FIRST_HITS or len(self._hits) >= MAX_HITS:
                 self._counts[index] += 1
                 if chunk.first > self.echo_end:
@@ -250,6 +258,7 @@ class _Found:
     def scan(self, head: Window, tail: Window, lines: int, size: int) -> Scan:
         """Everything kept, in the order of the log."""
         self._end_step(last=True)
+        self._no_echo()
         late = (Anchor(kind, number, "") for kind, number in self._last_errors)
         anchors = sorted((*self._borders, *self._errors, *late), key=lambda anchor: anchor.number)
         hits = {(hit.number, hit.rule.id): hit for hit in self._hits}
@@ -267,7 +276,9 @@ class _Found:
         for state in line.split(b"\r") if b"\r" in line else (line,):
             match = rule.search(state) or _unmarked(rule, state)
             if match:
-                self._hits.append(Hit(rule, chunk.first + place, state, match, chunk.window))
+                number = chunk.first + place
+                kept = self._echo if number <= self.echo_end else self._hits
+                kept.append(Hit(rule, number, state, match, chunk.window))
                 return True
         return False
 
@@ -287,7 +298,10 @@ class _Found:
         number = chunk.first + place
         if kind == "endgroup":
             self.echo_end = 0
-        elif kind in ("error", "exit"):
+            self._echo.clear()
+        elif kind in ("error", "exit", "shown"):
+            self._no_echo()
+            kind = "exit" if kind == "shown" else kind
             if len(self._errors) < MAX_ANCHORS:
                 self._errors.append(Anchor(kind, number, ""))
                 self._names = chunk.names(place) or self._names
@@ -296,11 +310,18 @@ class _Found:
         elif kind == "job":
             self._job = line.decode("utf-8", "replace").removeprefix("Complete job name: ").strip()
         elif kind:
+            self._no_echo()
             self._post = self._post or (kind == "post" and not self._post_counts)
             self.echo_end = number + ECHO_LIMIT - 1 if kind == "run" else 0
             if len(self._borders) < MAX_ANCHORS:
                 text = line.decode("utf-8", "replace").removeprefix("##[group]Run ")
                 self._border(Anchor(kind, number, text[:300], chunk.stamp(place)))
+
+    def _no_echo(self) -> None:
+        """A group that has no end was cut out of its log: what seemed to be echo is output."""
+        self.echo_end = 0
+        self._hits += self._echo
+        self._echo.clear()
 
     def _border(self, anchor: Anchor) -> None:
         self._borders.append(anchor)
@@ -310,6 +331,7 @@ class _Found:
         if self._steps < MAX_STEPS or inside:
             self._tries.clear()
             self._misses.clear()
+            self._echo_tries.clear()
 
     def _end_step(self, *, last: bool) -> None:
         """Confirms the last chunks of every rule that had more than its share in this step."""

@@ -90,6 +90,22 @@ def test_script_echo_is_no_output() -> None:
     assert classify([log], JobFacts(), RULES).rule == "gcc-error"
 
 
+def test_a_group_that_was_cut_before_its_end_hides_nothing() -> None:
+    lines = (run("pip install x").removesuffix("\n##[endgroup]"), "ERROR: No matching distribution found for x")
+    log = stamped(*enumerate((*lines, "##[error]Process completed with exit code 1.")))
+    assert classify([log], JobFacts(), RULES).rule == "pip-no-version"
+
+
+def test_a_script_that_echoes_errors_a_hundred_times_hides_none_of_its_output() -> None:
+    script = "\n".join(["echo 'src/a.c:3:5: error: no'"] * 100)
+    echo = f"##[group]Run make\n{script}\n##[endgroup]"
+    log = stamped(
+        (0, echo), (1, "src/a.c:3:5: error: 'x' undeclared"), (2, "##[error]Process completed with exit code 1.")
+    )
+    verdict = classify([log], JobFacts(), RULES)
+    assert (verdict.rule, verdict.line) == ("gcc-error", 103)
+
+
 def test_post_steps_are_not_causes() -> None:
     log = stamped(
         (0, run("./test.sh")),

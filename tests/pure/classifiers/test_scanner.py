@@ -75,7 +75,10 @@ def test_a_state_of_a_progress_bar_is_a_line_of_its_own() -> None:
     "prefix",
     [
         b"build\tRun tests\t2026-08-17T13:15:44.1234567Z ",
+        b"build\t2026-08-17T13:15:44.1234567Z ",
         b"#19 22.32 ",
+        b"2.801 ",
+        "[ci/build]   ❗  ::error::".encode(),
         b"[2026-08-17T13:15:44.123Z] ",
         b"web_1  | ",
         b"2026-08-17 13:15:44.123456 | node | ",

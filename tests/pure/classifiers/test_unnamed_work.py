@@ -82,3 +82,27 @@ def test_an_address_in_the_command_is_no_word_for_a_release() -> None:
 def test_a_script_that_calls_itself_a_check_is_taken_for_one() -> None:
     answer = verdict("##[group]Run ./ci/check-names.sh", "##[endgroup]", "##[error]the name of the boat is taken")
     assert answer.category is Category.LINTING
+
+
+def test_the_end_of_a_step_as_the_web_page_shows_it_is_no_cause() -> None:
+    answer = verdict("Run ./go", "the moon is in the wrong house", "Error: Process completed with exit code 1.")
+    assert (answer.category, answer.rule) == (Category.UNKNOWN, "runner-exit-code")
+
+
+def test_an_action_named_as_the_web_page_names_it_says_what_was_at_work() -> None:
+    answer = verdict("Run acme/deploy-to-moon@v3", "Error: The process '/usr/local/bin/npx' failed with exit code 1")
+    assert answer.category is Category.DEPLOYMENT
+
+
+def test_a_command_printed_as_a_list_is_known() -> None:
+    answer = verdict("ProcessError: Command '['helm', 'upgrade', '--install', 'ring']' returned 1")
+    assert answer.category is Category.DEPLOYMENT
+
+
+def test_a_path_in_a_checkers_finding_does_not_say_what_ran() -> None:
+    line = "lint\tRun npm run typecheck\t2026-08-17T13:15:44.1234567Z ##[error]"
+    answer = verdict(
+        f"{line}src/test/a.ts(3,5): error TS2322: Type 'string' is not assignable.",
+        f"{line}Process completed with exit code 2.",
+    )
+    assert answer.category is Category.LINTING
