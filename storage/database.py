@@ -141,7 +141,8 @@ class Database:
             return
         if self.path is not None:
             # A log that was longer once can still be written on a full disk, until it has to grow.
-            free = shutil.disk_usage(self.path.parent).free
+            with _translated():
+                free = shutil.disk_usage(self.path.parent).free
             if free < _ROOM:
                 raise DatabaseUnavailable(f"the disk that holds {self.path.name} is full: {free} bytes are left")
         await self.write(_select_one)
