@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 from pydantic import AliasChoices
 
-from bot.cli.program import build
 from bot.settings import Settings
 from storage.locations import SqliteFile, parse_url
+from tests.calls import parsed
 from tests.end_to_end.processes import PATIENCE, Outside, buried, outside
 from tests.postgres import Postgres
 
@@ -61,17 +60,6 @@ def variables() -> set[str]:
         alias = info.validation_alias
         names |= {str(one) for one in (alias.choices if isinstance(alias, AliasChoices) else [alias])}
     return names
-
-
-def parsed(arguments: list[str]) -> str:
-    """The command that the arguments call; fails on one that does not exist, or does not take them."""
-    group: Any = typer.main.get_command(build())
-    name = ""
-    while hasattr(group, "commands"):
-        word, *arguments = arguments
-        name, group = f"{name} {word}".strip(), group.commands[word]
-    group.make_context(name, list(arguments))
-    return name
 
 
 def test_the_procfile_upgrades_serves_and_works() -> None:

@@ -15,6 +15,7 @@ from pydantic import AliasChoices
 from bot.cli.program import build
 from bot.commands.registry import COMMANDS
 from bot.settings import Settings
+from tests.calls import calls_in, parsed
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -22,7 +23,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 WORKFLOW = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
 CHECKS = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 SHELL_BLOCK = re.compile(r"^( *)```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)\"\s]+)[)\"]")
 CALL = re.compile(
     r"(?:^|`|bin/|\| |&& )pipeline ([a-z]+(?: (?:upgrade|backup|prune|list|revive|drop)\b)?)", re.MULTILINE
 )
@@ -111,6 +112,35 @@ def test_documents_name_only_commands_that_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     assert set(CALL.findall(text)) <= known
     assert set(COMMENT.findall(text)) <= {command.name for command in COMMANDS}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_call_in_the_examples_is_one_that_the_program_takes(document: Path) -> None:
+    for block in _blocks(document.read_text(encoding="utf-8")):
+        for arguments in calls_in(block):
+            assert parsed(arguments)
+
+
+def test_the_first_hours_errors_are_quoted_as_the_program_says_them() -> None:
+    """Except for what pip and the operating system say."""
+    theirs = ("requires a different Python", "Permission denied", "Address already in use")
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8").split("## No data")[0]
+    rows = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| ")][2:]
+    quoted = [piece.strip(" ;`") for row in rows for span in re.findall(r"`([^`]+)`", row) for piece in span.split("…")]
+    # Strings of the source as they are put together: `"a" "b"` is `ab`.
+    files = (path.read_text("utf-8") for room in ("bot", "storage") for path in (ROOT / room).rglob("*.py"))
+    source = re.sub(r'"\s*\n\s*f?"', "", "\n".join(files)).replace("`", "")
+    assert len(quoted) > 15
+    assert [words for words in quoted if words not in theirs and words not in source] == []
+
+
+def test_the_words_of_before_lead_to_what_there_is() -> None:
+    text = (ROOT / "docs" / "earlier-words.md").read_text(encoding="utf-8")
+    for name, path in re.findall(r"^\| `([A-Za-z]+)` \| `(bot/\w+\.py)`", text, re.MULTILINE):
+        assert f"class {name}" in (ROOT / path).read_text(encoding="utf-8")
+    calls = re.findall(r"`python main\.py (pipeline \w+)` \| `(pipeline [^`]+)`", text)
+    assert [(old, parsed(new.split()[1:])) for old, new in calls] == [(old, old.split()[1]) for old, _ in calls]
+    assert len(calls) == 4
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/commands.md"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import typer.main
 
 from bot.cli.examples import EXAMPLES
 from bot.cli.program import build, run
+from tests.calls import calls_in, parsed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,13 +39,8 @@ def test_every_command_has_examples_and_they_stand_in_its_help(capsys: pytest.Ca
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_example_is_a_call_of_its_command(name: str) -> None:
     for line in EXAMPLES[name]:
-        words = shlex.split(line.split("| ")[-1])
-        words = words[words.index("pipeline") + 1 :]
-        assert words[: len(name.split())] == name.split(), line
-        group: Any = typer.main.get_command(build())
-        while hasattr(group, "commands") and words and words[0] in group.commands:
-            group, words = group.commands[words[0]], words[1:]
-        group.make_context(name, list(words))
+        [arguments] = calls_in(line)
+        assert parsed(arguments).split()[: len(name.split())] == name.split()
 
 
 @pytest.mark.parametrize(
