@@ -40,9 +40,26 @@ def candidate(pattern: str) -> str:
     return opening + "|".join(text_of(part) for _, part in stretches)
 
 
-def wide(pattern: str) -> bool:
-    """Whether wildcards or letters of either case are left: such patterns go into a set of their own."""
-    return "(?i" in pattern or not _steady(parsed(pattern))
+def company(pattern: str) -> int:
+    """The number of the set that a candidate belongs into.
+
+    Every new state of an automaton is made by looking at all patterns that may be under way, so those that can begin
+    only where a line does (0) are kept from those that begin anywhere (1), and from both what has wildcards or letters
+    of either case left (2).
+    """
+    tree = parsed(pattern)
+    if "(?i" in pattern or not _steady(tree):
+        return 2
+    return 0 if _anchored(tree) else 1
+
+
+def _anchored(group: Group) -> bool:
+    """Whether it matches only from the beginning of a line on."""
+    firsts = [part[0] if part else ("", "") for part in group.alternatives]
+    return all(
+        not optional(quantifier) and (_anchored(piece) if isinstance(piece, Group) else piece == "^")
+        for piece, quantifier in firsts
+    )
 
 
 def _best(part: list[Piece], before: list[Piece]) -> _Stretch:

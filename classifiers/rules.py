@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 
-from classifiers.candidates import candidate, wide
+from classifiers.candidates import candidate, company
 from classifiers.engine import Match, Pattern, PatternSet, compile_pattern
 from classifiers.model import Category, Severity
 
@@ -168,10 +168,10 @@ class RuleSet:
 
 
 def _parts(rules: Sequence[Rule]) -> Iterable[tuple[int, ...]]:
-    """Rules that are searched for together: apart from the others those whose candidates have wildcards."""
-    kinds = [wide(candidate(rule.pattern)) for rule in rules]
-    for kind in (False, True):
-        indices = [index for index, other in enumerate(kinds) if other is kind]
+    """Rules that are searched for together."""
+    numbers = [company(candidate(rule.pattern)) for rule in rules]
+    for number in sorted(set(numbers)):
+        indices = [index for index, other in enumerate(numbers) if other == number]
         for start in range(0, len(indices), SET_SIZE):
             yield tuple(indices[start : start + SET_SIZE])
 
