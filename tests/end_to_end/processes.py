@@ -58,6 +58,11 @@ class Program:
         return self._said.decode("utf-8", "replace")
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it has not ended yet."""
         return self._process.returncode is None
