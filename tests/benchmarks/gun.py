@@ -27,7 +27,12 @@ class Seen:
     @property
     def rate(self) -> float:
         """Acknowledged deliveries a second."""
-        return self.answers[202] / self.seconds
+        return sum(count for status, count in self.answers.items() if 200 <= status < 300) / self.seconds
+
+    @property
+    def lost(self) -> int:
+        """Deliveries that were not acknowledged."""
+        return sum(count for status, count in self.answers.items() if not 200 <= status < 300)
 
     def at(self, share: float) -> float:
         """The latency that this share of the answers kept below, in milliseconds."""
