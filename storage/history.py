@@ -40,6 +40,11 @@ async def learn(
     The outcome is a function of all that was ever stored: order and repetition of calls do not matter.
     """
     await one_at_a_time(tx, runs.lock_of(run))
+    if not jobs and not failed and await runs.only_goes_on(tx, run):
+        known = await failures.failures_of_run(tx, run.repo_id, run.run_id, run.run_attempt)
+        if not known:
+            # Most of what arrives: a run that goes on counts nowhere and mends nothing.
+            return Learnt(changed=await runs.record(tx, run), failures=(), recovered=())
     async with rollups.kept(tx, run.repo_id, run.run_id):
         return await _learn(tx, run, jobs, failed)
 

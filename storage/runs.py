@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 
 from storage.advisory import one_at_a_time
 from storage.merging import COUNTED, merge
 from storage.model import JobResult, Run
 from storage.rows import build, columns_of, insert_into, names_of, values_of
-from storage.tables import NO, YES, pipeline_jobs, pipeline_runs, repositories
+from storage.tables import COMPLETED, NO, YES, pipeline_jobs, pipeline_runs, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,14 @@ async def record(tx: AsyncConnection, run: Run) -> bool:
         return False
     await tx.execute(update(pipeline_runs).where(key).values(values_of(merged)))
     return True
+
+
+async def only_goes_on(tx: AsyncConnection, run: Run) -> bool:
+    """Whether this is a first attempt that has not ended, of a run of which nothing else is known either."""
+    if run.run_attempt > 1 or run.status == "completed":
+        return False
+    more = select(_runs.run_id).where(_attempt_of(run), or_(_runs.run_attempt > 1, _runs.status == COMPLETED))
+    return (await tx.execute(more.limit(1))).first() is None
 
 
 def lock_of(run: Run) -> str:
