@@ -99,6 +99,9 @@ class Tenant:
         branch = its | {"branch": "feature", "pull_request": 5, "default_branch": False}
         run = make_run(5, event="pull_request", **branch)
         await learn(database, run, make_failure(run))
+        await learn(database, make_run(8, conclusion="success", event="pull_request", **branch), green=("test",))
+        run = make_run(7, **its)
+        await learn(database, run, make_failure(run))
 
     async def _words(self, database: Database, repo: Repository) -> None:
         issue = Issue(
