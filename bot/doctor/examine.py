@@ -54,8 +54,8 @@ async def _github(settings: Settings, inspector: Inspector, repository: str | No
             blocked(
                 "credentials",
                 "none: neither GITHUB_APP_ID with GITHUB_PRIVATE_KEY_PATH nor GITHUB_TOKEN is set",
-                "create a GitHub App with app.yml's permissions and events and set its id and key "
-                "(docs/install.md), or set a token",
+                "start `pipeline serve` and open the link that it prints: it creates the App (docs/install.md); "
+                "or set a token",
             )
         ]
     return [*checks, await _agent(settings, inspector, repository)]

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import stat
 import sys
 import time
@@ -179,6 +180,20 @@ def test_a_terminal_gets_bars_and_sparklines_on_one_screen_unless_told_otherwise
     assert "█" not in drawn[1]
     assert "\x1b" not in drawn[1]
     assert len(drawn[0].splitlines()) <= 50
+    assert "Failed runs" in drawn[0]
+
+
+def test_nothing_is_told_by_colour_alone(recorded: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    monkeypatch.setenv("COLUMNS", "200")
+    for no_color in ("", "1"):
+        monkeypatch.setenv("NO_COLOR", no_color)
+        monkeypatch.setattr("sys.stdout", Terminal())
+        assert run(["dashboard"]) == 0
+        told.append(re.sub(r"\x1b\[[0-9;]*m", "", sys.stdout.getvalue()))  # type: ignore[attr-defined]
+    plain, coloured = set(told[1].split()), set(told[0].split())
+    assert "Severity" in plain
+    assert plain <= coloured
 
 
 def test_without_a_database_the_answer_is_empty_and_a_hint_goes_to_stderr(
