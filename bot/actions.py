@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from storage.model import Issue
+from storage.model import Issue, Wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,14 @@ class CommentOnPull:
 
 
 @dataclass(frozen=True, slots=True)
+class TellWoken:
+    """Say in its issue why a failure that was muted speaks again."""
+
+    issue: Issue
+    wakes: tuple[Wake, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rerun:
     """Run the failed jobs of these workflow runs again."""
 
@@ -105,4 +113,4 @@ class Notify:
 Request = Rerun | SetMute | LiftMute | Correct | Notify
 """What a person asks for, by a command or a button."""
 
-Action = RefreshCheckRun | OpenIssue | UpdateIssue | OpenGathering | CloseIssue | CommentOnPull
+Action = RefreshCheckRun | OpenIssue | UpdateIssue | OpenGathering | CloseIssue | CommentOnPull | TellWoken

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.verdict import Verdict
-from storage.model import Failure, Issue, Mute, Pattern, Run
+from storage.model import Failure, Issue, Mute, Pattern, Run, Wake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,8 @@ class ReportedFailure:
     """Only for time-outs."""
     mute: Mute | None = None
     """Who wants no notices of it in this repository, and until when; None where it is not muted."""
+    wake: Wake | None = None
+    """Why it speaks again although nobody unmuted it; only for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,10 +22,10 @@ from bot.reading import Reading, RunReader
 from bot.recorder import Recorder
 from bot.repo_config import DEFAULTS, RepoConfig
 from bot.suite_reading import SuiteReader
-from storage import effects, failures, issues, runs, words
+from storage import effects, failures, issues, runs, waking, words
 from storage.database import Database
 from storage.effects import check_run_key
-from storage.model import Failure, Issue, Repository, Run
+from storage.model import Failure, Issue, Repository, Run, Wake
 
 log = structlog.get_logger(__name__)
 
@@ -223,12 +223,22 @@ class PipelineMonitor:
         stale = stale or await is_stale(self._database, run)
         settings = (await self._configs.of(repo, github)).settings
         gone = await gone_branches(self._database, run, repo, github) if run.conclusion == "success" else frozenset()
+        woken = await self._woken(run, red) if settings.enabled else ()
         async with self._database.read() as conn:
             recovered = await reports.recovered_issues(conn, repo.id, gone)
             facts = await self._facts(conn, run, repo, red, recovered=recovered, settings=settings, stale=stale)
-        actions = policy.decide(facts)
+        actions = policy.decide(replace(facts, woken=woken))
         await self._handoffs.plan(actions, run, repo, Allowance(settings.agent.assign, settings.agent.daily))
         await self._performer.perform(actions, run, repo, github, notes)
+
+    async def _woken(self, run: Run, red: tuple[Failure, ...]) -> tuple[Wake, ...]:
+        """Mutes that this run ends; nothing is written where nothing is muted."""
+        now, prints = int(self._clock()), {failure.fingerprint for failure in red}
+        async with self._database.read() as conn:
+            muted = await words.muted(conn, run.repo_id, prints, now)
+            if not muted and not await waking.awake(conn, run.repo_id, prints, now):
+                return ()
+        return tuple(await self._database.write(lambda tx: waking.wake_up(tx, run, red, now)))
 
     async def _facts(
         self,

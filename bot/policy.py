@@ -12,12 +12,13 @@ from bot.actions import (
     OpenGathering,
     OpenIssue,
     RefreshCheckRun,
+    TellWoken,
     UpdateIssue,
 )
 from bot.events import PULL_REQUEST_EVENTS
 from bot.repo_config import DEFAULTS, RepoConfig
 from classifiers.model import Severity
-from storage.model import Failure, Issue, Mute, Run
+from storage.model import Failure, Issue, Mute, Run, Wake
 
 RELAPSE_SECONDS = 10 * 86400
 """A failure that comes back within ten days reopens its issue; a later one gets a new issue."""
@@ -51,6 +52,8 @@ class RunFacts:
     muted: frozenset[str] = frozenset()
     """Fingerprints of which nobody wants to be told."""
     settings: RepoConfig = DEFAULTS
+    woken: tuple[Wake, ...] = ()
+    """What was muted until this run, and has outgrown that."""
 
 
 def crosses(failure: Failure, settings: RepoConfig) -> bool:
@@ -100,7 +103,17 @@ def decide(facts: RunFacts) -> tuple[Action, ...]:
     closing = tuple(CloseIssue(issue) for issue in facts.recovered)
     wanted = facts.can_check and (bool(facts.failures) or facts.has_check_run or facts.commit_red)
     check = (RefreshCheckRun(facts.run.commit),) if wanted else ()
-    return (*notices, *closing, *check)
+    return (*notices, *_woken(facts), *closing, *check)
+
+
+def _woken(facts: RunFacts) -> tuple[Action, ...]:
+    """One comment for each issue, however many of its failures woke."""
+    known = [(facts.issues[wake.fingerprint], wake) for wake in facts.woken if wake.fingerprint in facts.issues]
+    by_number = {issue.number: issue for issue, _ in known}
+    return tuple(
+        TellWoken(issue, tuple(wake for each, wake in known if each.number == number))
+        for number, issue in by_number.items()
+    )
 
 
 def _comment(facts: RunFacts) -> tuple[Action, ...]:

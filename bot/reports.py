@@ -11,7 +11,7 @@ from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFai
 from bot.judging import verdicts_on
 from classifiers.model import Category
 from classifiers.near import alike
-from storage import failures, issues, patterns, recurring, runs, timeline, words
+from storage import failures, issues, patterns, recurring, runs, timeline, waking, words
 from storage.model import Failure, Issue, Repository, Run
 
 MOST_OCCURRENCES = 20
@@ -31,6 +31,7 @@ async def commit_report(
     prints = {failure.fingerprint for failure in red}
     known = await recurring.counted_under(conn, repo, prints)
     muted = await words.muted(conn, repo.id, prints, now)
+    awake = await waking.awake(conn, repo.id, prints, now)
     open_issues = {fingerprint: await _open_issue(conn, repo.id, fingerprint) for fingerprint in sorted(prints)}
     return CommitReport(
         repository=repo.full_name,
@@ -46,6 +47,7 @@ async def commit_report(
                     verdict=verdicts.get((f.run_id, f.run_attempt, f.job_id)),
                     hang=await _hang(conn, f),
                     mute=muted.get(f.fingerprint),
+                    wake=awake.get(f.fingerprint),
                 )
                 for f in red
             ]

@@ -9,7 +9,7 @@ import structlog
 
 from bot.sweep import Sweep
 from classifiers.fingerprint import VERSION
-from storage import joins, relearn, retention, rollups, schedules, words
+from storage import joins, relearn, retention, rollups, schedules, waking, words
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 
@@ -55,6 +55,7 @@ class Upkeep:
         """Do what is due now."""
         now = int(self._clock())
         await self._database.write(lambda tx: words.wake(tx, now))
+        await self._database.write(lambda tx: waking.forget(tx, now))
         if self._sweep is not None and sweeping:
             await self._sweep.once()
         if await self._database.write(lambda tx: schedules.due(tx, f"fingerprints:{VERSION}", now, NEVER_AGAIN)):

@@ -265,6 +265,29 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wake:
+    """Why a muted fingerprint speaks again in one repository, although nobody unmuted it."""
+
+    repo_id: int
+    installation_id: int
+    fingerprint: str
+    at: int
+    cause: str
+    """`rate`: it fails at least twice as often as when it was muted; `default_branch`: it was never there before."""
+    count: int
+    """Runs that failed with it within the day before it woke."""
+    before: float
+    """Runs a day that failed with it when it was muted."""
+    branch: str
+    by: str
+    """Who had muted it."""
+    muted_at: int
+    run_id: int
+    """The run attempt with which it woke."""
+    run_attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
     """Somebody says that a fingerprint is of another category; it changes what is shown, never the identity."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, func, not_, select, tuple_, update
 from classifiers.fingerprint import VERSION, fingerprint, says_little
 from classifiers.model import Category
 from storage import patterns, rollups
-from storage.tables import corrections, issues, mutes, pattern_joins, pipeline_failures
+from storage.tables import corrections, issues, mutes, pattern_joins, pipeline_failures, wakes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ async def _rename(tx: AsyncConnection, installation_id: int, old: str) -> int:
             await _move(tx, keys, new)
     gone = and_(pattern_joins.c.installation_id == installation_id, pattern_joins.c.fingerprint == old)
     await tx.execute(delete(pattern_joins).where(gone))
-    for table in (issues, mutes, corrections):
+    for table in (issues, mutes, wakes, corrections):
         await _take_along(tx, table, installation_id, old, newest)
     await patterns.refresh(tx, installation_id, {old, *groups})
     return sum(len(keys) for new, keys in groups.items() if new != old)

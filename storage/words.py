@@ -9,7 +9,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from storage import patterns, rollups
 from storage.model import Correction, Mute
 from storage.rows import build, columns_of, insert_into, values_of
-from storage.tables import corrections, mutes, pipeline_failures
+from storage.tables import corrections, mutes, pipeline_failures, wakes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,6 +24,7 @@ async def mute(tx: AsyncConnection, word: Mute) -> None:
     insert = insert_into(tx, mutes).values(values_of(word))
     said = {name: insert.excluded[name] for name in values_of(word) if name not in _KEY}
     await tx.execute(insert.on_conflict_do_update(index_elements=_KEY, set_=said))
+    await _stop_telling(tx, word.repo_id, word.fingerprint)
     await patterns.set_muted(tx, word.installation_id, word.fingerprint, muted=True)
 
 
@@ -31,6 +32,7 @@ async def unmute(tx: AsyncConnection, repo_id: int, installation_id: int, finger
     """Lets a fingerprint speak again; False if it was not muted."""
     gone = delete(mutes).where(mutes.c.repo_id == repo_id, mutes.c.fingerprint == fingerprint)
     found = (await tx.execute(gone.returning(mutes.c.fingerprint))).first() is not None
+    await _stop_telling(tx, repo_id, fingerprint)
     await _follow(tx, installation_id, fingerprint)
     return found
 
@@ -52,6 +54,11 @@ async def wake(tx: AsyncConnection, now: int) -> int:
     for row in woken:
         await _follow(tx, row.installation_id, row.fingerprint)
     return len(woken)
+
+
+async def _stop_telling(tx: AsyncConnection, repo_id: int, fingerprint: str) -> None:
+    """Somebody has decided about it: why it had woken is no news any more."""
+    await tx.execute(delete(wakes).where(wakes.c.repo_id == repo_id, wakes.c.fingerprint == fingerprint))
 
 
 async def _follow(tx: AsyncConnection, installation_id: int, fingerprint: str) -> None:

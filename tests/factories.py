@@ -7,7 +7,7 @@ from typing import Any
 from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFailure
 from bot.verdict import Evidence, Kind, Verdict
 from classifiers.model import RunnerUp
-from storage.model import Failure, Health, Issue, Mute, Pattern, Repository, Run
+from storage.model import Failure, Health, Issue, Mute, Pattern, Repository, Run, Wake
 
 NOW = 1_795_608_000
 """2026-11-25 12:00 UTC."""
@@ -187,6 +187,25 @@ def a_mute(**fields: Any) -> Mute:
         "at": NOW,
     }
     return Mute(**given | fields)
+
+
+def a_wake(**fields: Any) -> Wake:
+    """The pytest failure, muted by hubot two days ago, fails far more often than then."""
+    given = {
+        "repo_id": 7,
+        "installation_id": 1,
+        "fingerprint": "v1-5d41402abc4b2a76",
+        "at": NOW,
+        "cause": "rate",
+        "count": 9,
+        "before": 1.5,
+        "branch": "main",
+        "by": "hubot",
+        "muted_at": NOW - 2 * 86_400,
+        "run_id": 9001,
+        "run_attempt": 1,
+    }
+    return Wake(**given | fields)
 
 
 def an_issue(**fields: Any) -> Issue:

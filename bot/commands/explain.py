@@ -14,7 +14,7 @@ from bot.facts import ReportedFailure
 from bot.judging import verdicts_on
 from bot.render.explain import explain_markdown
 from bot.render.failure import severity_rank
-from storage import issues, live, recurring, words
+from storage import issues, live, recurring, waking, words
 from storage.model import Failure, Repository
 
 _LINK = re.compile(
@@ -71,6 +71,7 @@ async def _reported(conn: AsyncConnection, repo: Repository, failure: Failure, n
         pattern=(await recurring.counted_under(conn, repo, {fingerprint})).get(fingerprint),
         issue=await issues.newest(conn, repo.id, fingerprint),
         mute=(await words.muted(conn, repo.id, {fingerprint}, now)).get(fingerprint),
+        wake=(await waking.awake(conn, repo.id, {fingerprint}, now)).get(fingerprint),
         verdict=verdicts.get((failure.run_id, failure.run_attempt, failure.job_id)),
     )
 

@@ -17,6 +17,7 @@ from bot.actions import (
     OpenGathering,
     OpenIssue,
     RefreshCheckRun,
+    TellWoken,
     UpdateIssue,
 )
 from bot.config_source import ConfigSource
@@ -94,6 +95,9 @@ class Performer:
                 await self._close(action.issue, run, repo, github)
             case CommentOnPull():
                 await self._comment(action, repo, github, notes)
+            case TellWoken(issue, wakes):
+                key = f"woke:{repo.id}:{issue.number}:{run.run_id}:{run.run_attempt}"
+                await self._say(repo, github, issue.number, key, issue_text.woken_comment(wakes))
             case _:
                 assert_never(action)
 
@@ -248,6 +252,7 @@ def _note(action: Action, error: GitHubRefused) -> str:
         OpenGathering: "An issue could not be opened",
         CloseIssue: "The issue could not be closed",
         CommentOnPull: "The pull request could not be commented on",
+        TellWoken: "The issue could not be commented on",
         RefreshCheckRun: "The check run could not be written",
     }[type(action)]
     if isinstance(error, Gone):

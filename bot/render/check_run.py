@@ -189,6 +189,7 @@ def _facts(group: Group) -> list[str]:
     lines += [f"- **Time**: {hang}"] if hang else []
     lines += [f"- **Why {word(failure.category)}**: {show.why(failure)}", f"- **Known**: {show.known(first)}"]
     lines += [f"- **Muted**: {show.muted(first)}"] if first.mute else []
+    lines += [f"- **Woke**: {show.woken(first.wake)}"] if first.wake else []
     return lines + [f"- **Next**: {step}" for step in whose.next_steps(group)[:3]]
 
 

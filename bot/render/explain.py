@@ -39,6 +39,7 @@ def explain_markdown(reported: ReportedFailure) -> str:
         f"Next:\n\n{steps}" if steps else "",
         f"Seen before: {show.known(reported)}. Fingerprint {code(failure.fingerprint)}.",
         f"Muted {show.muted(reported)}." if reported.mute else "",
+        f"No longer muted: {show.woken(reported.wake)}." if reported.wake else "",
     ]
     return "\n\n".join(part for part in parts if part)
 

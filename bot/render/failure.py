@@ -11,7 +11,7 @@ from bot.facts import ReportedFailure
 from bot.render.markdown import code, link, prose, word
 from bot.verdict import EXCUSES, Kind, Verdict
 from classifiers.model import Category, Severity
-from storage.model import Failure, Issue, Pattern
+from storage.model import Failure, Issue, Pattern, Wake
 
 _CODE = re.compile(r"^(?:error|warning)?\W{0,2}([A-Z]{1,5}\d{2,5})\b")
 _DIGITS = re.compile("[0-9]{1,11}")
@@ -170,6 +170,17 @@ def muted(reported: ReportedFailure) -> str:
     who = f"by {code(mute.by, limit=60)} " if mute.by else ""
     why = f": {code(mute.reason, limit=200)}" if mute.reason.strip() else ""
     return f"{who}{'for good' if mute.until is None else f'until {moment(mute.until)} UTC'}{why}"
+
+
+def woken(wake: Wake) -> str:
+    """Why it speaks again: `it reached the default branch main for the first time; muted by octocat since …`."""
+    if wake.cause == "default_branch":
+        why = f"it reached the default branch {code(wake.branch, limit=60)} for the first time"
+    else:
+        was = f"{wake.before:.1f}".removesuffix(".0")
+        why = f"it failed in {count(wake.count, 'run')} within a day, {was} a day when it was muted"
+    who = f"by {code(wake.by, limit=60)} " if wake.by else ""
+    return f"{why}; muted {who}since {moment(wake.muted_at)} UTC"
 
 
 def steps_to_take(failure: Failure, pattern: Pattern | None = None) -> tuple[str, ...]:

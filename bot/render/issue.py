@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from bot.facts import IssueReport, IssueText, OutageReport
 from bot.render import failure as show
@@ -11,7 +12,7 @@ from bot.render import whose
 from bot.render.failure import count
 from bot.render.fitting import fit
 from bot.render.markdown import cell, code, fence, link, marker, plain, word
-from storage.model import Failure, Issue, Run
+from storage.model import Failure, Issue, Run, Wake
 
 BODY_BYTES = 60_000
 """GitHub stores 262,144 bytes but keeps the old body silently when an edit is too long; this stays clear."""
@@ -21,6 +22,7 @@ LABEL = "pipeline-failure"
 _ROWS = 20
 _UNFOLDED = 3
 _NAMED = 5
+_WOKEN_NAMED = 10
 _REPOSITORIES = 10
 _MENTION = re.compile(r"@[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9._-]+)?")
 _WISH = "please fix the cause below and open a pull request with the fix and a test for it."
@@ -104,6 +106,18 @@ def reopened_comment(failure: Failure) -> str:
     """Why the issue is open again."""
     where = f"{link(code(failure.job), failure.url)} on {code(failure.branch)} at {code(failure.commit[:7])}"
     return f"{marker('reopened', _once(failure.fingerprint, failure))}\nFailed again: {where}. Reopened."
+
+
+def woken_comment(wakes: Sequence[Wake]) -> str:
+    """Why what was muted is told again, and how to mute it again."""
+    first = wakes[0]
+    lines = [f"- {code(wake.fingerprint)}: {show.woken(wake)}." for wake in wakes[:_WOKEN_NAMED]]
+    said = "\n\n" + "\n".join(lines) if len(wakes) > 1 else f" {show.woken(first)[:1].upper()}{show.woken(first)[1:]}."
+    key = f"{first.fingerprint}/{first.run_id}/{first.run_attempt}"
+    return (
+        f"{marker('woken', key)}\nNo longer muted.{said}\n\n"
+        f"Next: `/pipeline mute {first.fingerprint}` mutes it again, measured from then on."
+    )
 
 
 def _once(fingerprint: str, cause: Run | Failure | None) -> str:

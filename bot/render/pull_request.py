@@ -112,6 +112,7 @@ def _block(group: Group) -> str:
     lines = [f"- **Also in**: {also_in(group)}"] if len(group.members) > 1 else []
     lines += [f"- **Time**: {hang}"] if hang else []
     lines += [f"- **Muted**: {show.muted(first)}"] if first.mute else []
+    lines += [f"- **Woke**: {show.woken(first.wake)}"] if first.wake else []
     lines += [f"- **Next**: {step}" for step in whose.next_steps(group)[: 1 if whose.excused(group) else 2]]
     parts = (fence(show.message(failure), limit_bytes=600), details(failure), "\n".join(lines))
     return "\n\n".join(part for part in parts if part)

@@ -13,7 +13,7 @@ from bot.facts import CheckRunText, IssueText, ReportedFailure
 from bot.render import help as help_texts
 from bot.render.check_run import check_run
 from bot.render.health import health_json, health_markdown
-from bot.render.issue import closed_comment, issue, outage, reopened_comment
+from bot.render.issue import closed_comment, issue, outage, reopened_comment, woken_comment
 from bot.render.pull_request import pull_request
 from bot.verdict import Evidence, Kind
 from storage.model import Failure
@@ -87,6 +87,12 @@ CHECK_RUNS = {
     "muted": make.a_commit_report(
         make.reported(pattern=make.a_pattern(), mute=make.a_mute()),
         make.reported(make.a_lint_failure(), mute=make.a_mute(until=None, by=HOSTILE, reason=HOSTILE)),
+    ),
+    "woken": make.a_commit_report(
+        make.reported(pattern=make.a_pattern(), wake=make.a_wake()),
+        make.reported(
+            make.a_lint_failure(), wake=make.a_wake(cause="default_branch", by=HOSTILE, branch=HOSTILE, before=0.0)
+        ),
     ),
     "recovered": make.a_commit_report(recovered=(make.a_failure(), make.a_lint_failure())),
     "one": make.a_commit_report(make.reported()),
@@ -200,6 +206,7 @@ PULL_REQUESTS = {
     "one": pull_request(make.a_commit_report(make.reported(), runs=(make.a_run(pull_request=31),))),
     "two": pull_request(make.a_commit_report(KNOWN, LINT), mention="@copilot"),
     "muted": pull_request(CHECK_RUNS["muted"]),
+    "woken": pull_request(CHECK_RUNS["woken"]),
     "many": pull_request(make.a_commit_report(*map(make.reported, different(12)))),
     "hostile": pull_request(make.a_commit_report(make.reported(hostile_failure()))),
     "green": pull_request(make.a_commit_report(runs=(make.a_run(conclusion="success", pull_request=31),))),
@@ -217,6 +224,9 @@ COMMENTS = {
     "closed": closed_comment("v1-5d41402abc4b2a76", make.a_run(conclusion="success")),
     "closed-branch-gone": closed_comment("v1-5d41402abc4b2a76"),
     "reopened": reopened_comment(make.a_failure()),
+    "woken": woken_comment([make.a_wake()]),
+    "woken-several": woken_comment([make.a_wake(), make.a_wake(fingerprint="v1-2", cause="default_branch")]),
+    "woken-hostile": woken_comment([make.a_wake(cause="default_branch", by=HOSTILE, branch=HOSTILE)]),
     "health": health_markdown(make.a_health()),
     "health-all-green": health_markdown(
         make.a_health(success_rate=100.0, successful_runs=24, failed_runs=0, health_score="excellent")

@@ -12,11 +12,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import insert
 
 import storage
 from storage import effects, failures, installations, issues, runs, scopes, words
 from storage.failures import failures_of_run
-from storage.model import Correction, Installation, Issue, Mute, Repository
+from storage.model import Correction, Installation, Issue, Mute, Repository, Wake
+from storage.rows import values_of
+from storage.tables import wakes
 from storage.windows import Window
 from tests.storage.facts import START, make_failure, make_run
 from tests.storage.telling import learn
@@ -114,6 +117,11 @@ class Tenant:
             by=self.name, at=NOW,
         )  # fmt: skip
         await database.write(lambda tx: words.mute(tx, mute))
+        wake = Wake(
+            repo_id=repo.id, installation_id=self.installation, fingerprint="f1", at=NOW, cause="rate", count=5,
+            before=1.0, branch="main", by=self.name, muted_at=START, run_id=1, run_attempt=1,
+        )  # fmt: skip
+        await database.write(lambda tx: tx.execute(insert(wakes).values(values_of(wake))))
         word = Correction(
             repo_id=repo.id, fingerprint="f1", category="building", was="testing", rule="r", by=self.name, at=NOW
         )
