@@ -37,7 +37,7 @@ async def commit_report(
         repository=repo.full_name,
         web_url=web_url,
         commit=commit,
-        runs=tuple(on_commit),
+        runs=tuple(latest_of_each_workflow(on_commit)),
         failures=tuple(
             [
                 ReportedFailure(
@@ -55,6 +55,18 @@ async def commit_report(
         notes=notes,
         recovered=tuple(await failures.recovered_on_commit(conn, repo.id, commit)) if not red else (),
     )
+
+
+def latest_of_each_workflow(on_commit: Sequence[Run]) -> list[Run]:
+    """Without runs that ended, and after which the same workflow ran again on the commit for the same event."""
+    newest: dict[tuple[int, str, str], int] = {}
+    for run in on_commit:
+        newest[_kind(run)] = max(newest.get(_kind(run), 0), run.run_id)
+    return [run for run in on_commit if run.status != "completed" or newest[_kind(run)] == run.run_id]
+
+
+def _kind(run: Run) -> tuple[int, str, str]:
+    return run.workflow_id, run.workflow, run.event
 
 
 def latest_of_each_job(red: Sequence[Failure], on_commit: Sequence[Run]) -> list[Failure]:
