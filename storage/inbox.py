@@ -1,16 +1,17 @@
 """Jobs: put in, held on a lease, completed with their effects in one transaction.
 
 A job is ready, running or dead; a finished one is deleted. Jobs of one lane run one at a time, oldest first. The fence
-of a completion is (id, owner, attempt): `attempts` only ever grows, and a wait that GitHub asked for raises
-`max_attempts` instead, so that no two claims of a job look alike.
+of a completion is (id, owner, attempt): `attempts` only ever grows; a wait that GitHub asked for and a death of the
+process raise `max_attempts` instead, so that no two claims of a job look alike.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy import Text, and_, case, cast, delete, or_, select, update
 
+from storage.columns import Whole
 from storage.errors import LeaseLost
 from storage.model import REPORT
 from storage.rows import insert_into
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 DELIVERY = "delivery"
 """The kind of a job whose payload is a stored webhook delivery."""
 MAX_ATTEMPTS = 8
+MAX_DEATHS = 16
+"""How many times running a job may go down with its process before it is taken to be what kills it."""
+LONGEST_APART = 8
+"""The death after which a job waits longest: up to a minute; after earlier ones up to the square in seconds."""
 _ERROR_CHARS = 4000
 
 
@@ -63,6 +68,7 @@ async def enqueue(
         "run_at_ms": insert.excluded.run_at_ms,
         "priority": insert.excluded.priority,
         "max_attempts": jobs.c.attempts + MAX_ATTEMPTS,
+        "deaths": 0,
     }
     statement = insert.on_conflict_do_update(
         index_elements=["dedupe"], set_=revived, where=jobs.c.state == DEAD
@@ -112,6 +118,7 @@ async def retry(db: Database, job: Job, *, at_ms: int, error: str, counts: bool)
             .values(
                 state=case((jobs.c.attempts >= allowed, DEAD), else_=READY),
                 max_attempts=allowed,
+                deaths=0,
                 run_at_ms=at_ms,
                 last_error=error[:_ERROR_CHARS],
                 **_UNHELD,
@@ -165,18 +172,19 @@ async def _released(tx: AsyncConnection, job: Job, statement: object) -> int:
 
 async def _take_back(db: Database, which: ColumnElement[bool], now_ms: int) -> int:
     async def release(tx: AsyncConnection) -> int:
-        # Whoever runs when a process is killed is seldom to blame: a death counts half of what a failure does.
-        allowed = jobs.c.max_attempts + jobs.c.attempts % 2
-        exhausted = jobs.c.attempts >= allowed
-        lost = func.coalesce(func.nullif(jobs.c.last_error, ""), "the process died while the job ran")
+        # A death uses up no attempt: whoever runs when a process is killed is seldom to blame. What kills its process
+        # itself goes down every time, and is known by that.
+        deaths = cast(jobs.c.deaths, Whole) + 1
+        again_at = now_ms + _apart_ms(deaths)
         statement = (
             update(jobs)
             .where(jobs.c.id.in_(select(jobs.c.id).where(which).with_for_update(skip_locked=True)))
             .values(
-                state=case((exhausted, DEAD), else_=READY),
-                max_attempts=allowed,
-                run_at_ms=case((jobs.c.run_at_ms > now_ms, jobs.c.run_at_ms), else_=now_ms),
-                last_error=lost,
+                state=case((deaths >= MAX_DEATHS, DEAD), else_=READY),
+                deaths=deaths,
+                max_attempts=jobs.c.max_attempts + 1,
+                run_at_ms=case((jobs.c.run_at_ms > again_at, jobs.c.run_at_ms), else_=again_at),
+                last_error="its process died while it ran (" + cast(deaths, Text) + " in a row)",
                 **_UNHELD,
             )
             .returning(jobs.c.id)
@@ -187,3 +195,13 @@ async def _take_back(db: Database, which: ColumnElement[bool], now_ms: int) -> i
         return taken
 
     return await db.write(release)
+
+
+def _apart_ms(deaths: ColumnElement[int]) -> ColumnElement[int]:
+    """How long a job waits that went down with its process, in milliseconds: longer each time, and spread.
+
+    What went down together comes back apart from one another, so that what kills its process is soon alone with it.
+    """
+    seconds = case((deaths >= LONGEST_APART, LONGEST_APART**2), else_=deaths * deaths)
+    # In place of dice, which the engines throw differently: multiples of 0.62 modulo 1 lie far apart.
+    return seconds * ((jobs.c.id * (617 + deaths)) % 997)

@@ -167,7 +167,7 @@ async def _store_sqlite(tx: AsyncConnection, group: Sequence[_Waiting], capacity
 
 
 _REVIVE = (
-    f"UPDATE jobs SET state = {READY}, run_at_ms = {{}}, max_attempts = attempts + {MAX_ATTEMPTS}"  # noqa: S608
+    f"UPDATE jobs SET state = {READY}, run_at_ms = {{}}, max_attempts = attempts + {MAX_ATTEMPTS}, deaths = 0"  # noqa: S608
     f" WHERE dedupe = {{}} AND state = {DEAD} RETURNING guid"
 )
 _DELIVERIES_PG = """

@@ -91,7 +91,7 @@ async def revive(tx: AsyncConnection, ids: Collection[int], now_ms: int) -> list
     statement = (
         update(jobs)
         .where(jobs.c.id.in_(ids), jobs.c.state == DEAD)
-        .values(state=READY, run_at_ms=now_ms, max_attempts=jobs.c.attempts + MAX_ATTEMPTS)
+        .values(state=READY, run_at_ms=now_ms, max_attempts=jobs.c.attempts + MAX_ATTEMPTS, deaths=0)
         .returning(jobs.c.id)
     )
     revived = sorted(row.id for row in await tx.execute(statement))

@@ -83,6 +83,7 @@ jobs = Table(
     Column("owner", Words, nullable=True),
     words("last_error"),
     Column("priority", Small, nullable=False, server_default=text("1")),
+    Column("deaths", Small, nullable=False, server_default=text("0")),
     Index("ix_jobs_ready", "run_at_ms", "id", **where("state = 0")),
     Index("ix_jobs_lane", "lane", "id"),
     Index("ux_jobs_lane_running", "lane", unique=True, **where("state = 1")),

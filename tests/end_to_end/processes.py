@@ -139,9 +139,9 @@ class Outside:
         lines = (line for line in text.splitlines() if line.startswith("pipeline_inbox_jobs{"))
         return {line.split('"')[1]: int(float(line.rsplit(" ", 1)[1])) for line in lines}
 
-    async def worked_off(self) -> dict[str, int]:
+    async def worked_off(self, patience: float = PATIENCE) -> dict[str, int]:
         """Wait until nothing is ready or running; the last count."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             while True:
                 found = await self.inbox()
                 if found.get("ready") == found.get("running") == 0:

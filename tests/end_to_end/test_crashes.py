@@ -29,6 +29,8 @@ pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("PIPELINE_TEST_KILLS", "10"))
 """How often to kill; the long run, by hand, takes 100."""
+PATIENCE = 300
+"""Seconds: what went down with its process several times running waits up to a minute, and so does its lane."""
 SEED = 20261125
 REPOSITORIES = ("octo/app", "octo/shop")
 ROUNDS = max(4, KILLS * 4 // 10)
@@ -214,7 +216,7 @@ class Siege:
         await self.start_missing()
         for story in self.stories:
             await self.tell(story, len(story.queue))
-        await self.outside.worked_off()
+        await self.outside.worked_off(PATIENCE)
         for program in self.killer.programs:
             program.signal(signal.SIGTERM)
             assert await program.ended() == 0
@@ -230,7 +232,7 @@ class Siege:
     async def _idle(self) -> None:
         while not self.killer.struck.is_set():
             try:
-                if await self.outside.worked_off() and self.telling.done():
+                if await self.outside.worked_off(PATIENCE) and self.telling.done():
                     return
             except aiohttp.ClientError:
                 await asyncio.sleep(0.05)

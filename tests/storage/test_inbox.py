@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from storage.inbox_accept import Acceptor
 from storage.inbox_admin import census, drop, list_jobs, next_due_ms, revive
 from storage.inbox_claim import claim
 from storage.schedules import due
-from storage.tables import deliveries
+from storage.tables import deliveries, jobs
 from tests.storage.facts import make_delivery
 
 if TYPE_CHECKING:
@@ -213,20 +214,68 @@ async def test_a_wait_that_github_asked_for_uses_up_no_attempt(database: Databas
     assert not await inbox.retry(database, job, at_ms=NOW, error="502", counts=True)
 
 
-async def test_a_job_that_kills_its_process_ends_up_dead_too_after_twice_as_many_deaths(database: Database) -> None:
+async def _die(database: Database, limit: int = 1) -> list[Job]:
+    """Everything that is due is claimed, and the process dies; long after, whatever is left may be claimed again."""
+    later = NOW + await _deaths(database) * 10 * LEASE
+    claimed = await _claim(database, limit, now_ms=later)
+    assert await inbox.reap(database, later + LEASE + 1) == len(claimed) > 0
+    return claimed
+
+
+async def _deaths(database: Database) -> int:
+    async with database.read() as conn:
+        return int((await conn.execute(select(func.coalesce(func.sum(jobs.c.attempts), 0)))).scalar_one())
+
+
+async def test_a_job_that_kills_its_process_every_time_ends_up_dead_with_that_reason(database: Database) -> None:
     await _accept(database, "g1")
-    for attempt in range(16):
-        now = NOW + attempt * (LEASE + 1)
-        assert len(await _claim(database, now_ms=now)) == 1
-        assert await inbox.reap(database, now + LEASE + 1) == 1
-    assert (await _census(database)).dead == 1
+    for _ in range(inbox.MAX_DEATHS - 1):
+        await _die(database)
+    assert (await _census(database)).dead == 0
+    await _die(database)
+    async with database.read() as conn:
+        (dead,) = await list_jobs(conn, "dead", 10)
+    assert dead.last_error == "its process died while it ran (16 in a row)"
+
+
+async def test_a_job_whose_process_is_killed_now_and_then_is_not_given_up(database: Database) -> None:
+    await _accept(database, "g1")
+    for _ in range(5):
+        for _ in range(inbox.MAX_DEATHS - 1):
+            await _die(database)
+        (job,) = await _claim(database, now_ms=NOW + await _deaths(database) * 10 * LEASE)
+        assert await inbox.retry(database, job, at_ms=NOW, error="502", counts=True)
+    for left in (True, True, False):
+        (job,) = await _claim(database, now_ms=NOW + await _deaths(database) * 10 * LEASE)
+        assert await inbox.retry(database, job, at_ms=NOW, error="502", counts=True) is left
+
+
+async def test_what_died_together_comes_back_apart(database: Database) -> None:
+    guids = [f"g{number}" for number in range(7)]
+    for place, guid in enumerate(guids):
+        await _accept(database, guid, lane=str(place))
+    for _ in range(8):
+        assert len(await _die(database, 7)) == 7
+    async with database.read() as conn:
+        due = sorted(job.run_at_ms for job in await list_jobs(conn, "waiting", 10))
+    assert min(after - before for before, after in pairwise(due)) > 5_000
+
+
+async def test_a_revived_job_is_given_as_many_deaths_again(database: Database) -> None:
+    await _accept(database, "g1")
+    for _ in range(inbox.MAX_DEATHS):
+        (job,) = await _die(database)
+    assert await database.write(lambda tx: revive(tx, [job.id], NOW)) == [job.id]
+    for _ in range(inbox.MAX_DEATHS - 1):
+        await _die(database)
+    assert (await _census(database)).dead == 0
 
 
 async def test_a_zombie_cannot_complete_what_another_worker_holds(database: Database) -> None:
     await _accept(database, "g1")
     (zombie,) = await _claim(database, owner="w1")
     await inbox.reap(database, NOW + LEASE + 1)
-    (holder,) = await _claim(database, owner="w1", now_ms=NOW + LEASE + 1)
+    (holder,) = await _claim(database, owner="w1", now_ms=NOW + 2 * LEASE)
     with pytest.raises(LeaseLost):
         await _finish(database, zombie)
     with pytest.raises(LeaseLost):
