@@ -54,6 +54,17 @@ class CommitReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The files that changed between the last commit that passed and the first red one. Never who changed them."""
+
+    commits: int
+    files: tuple[str, ...]
+    """At most 300, as GitHub lists them; names before and after a renaming both."""
+    whole: bool = True
+    """GitHub listed all there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssueReport:
     """One root cause in one repository, for the body of its issue. `occurrences` are newest first."""
 
@@ -72,6 +83,12 @@ class IssueReport:
     """The commit on which it failed first since it was last green on the default branch; empty: not known."""
     last_green: str = ""
     """The commit before that on which the same workflow succeeded on the same branch; empty: not known."""
+    passed: str = ""
+    """A later commit than `last_green` on which the job itself passed while its run was red otherwise."""
+    between: int = 0
+    """Runs between those commits of which none tells whether it was broken already."""
+    changed: Changed | None = None
+    """What changed in that range; None where nobody looked."""
     previous: Issue | None = None
     """The closed issue of the same fingerprint that this one continues."""
     total: int = 0

@@ -13,11 +13,13 @@ from bot.actions import CommentOnPull, RefreshCheckRun
 from bot.config_source import ConfigSource
 from bot.github.client import GitHub
 from bot.github.gateway import Gateway
+from bot.github.spending import counted
 from bot.handoff import Allowance
 from bot.perform.handoff import HandOffs
 from bot.perform.performer import Performer, pull_comment_key
 from bot.policy import RunFacts
 from bot.pulls import gone_branches, is_stale, with_pull_request
+from bot.ranges import Ranges
 from bot.reading import Reading, RunReader
 from bot.recorder import Recorder
 from bot.repo_config import DEFAULTS, RepoConfig
@@ -55,6 +57,7 @@ class PipelineMonitor:
         self._suites_reader = suites_reader
         self._performer = performer
         self._recorder = Recorder(database)
+        self._ranges = Ranges(database, clock=clock)
         self._clock = clock
         self._configs = configs
         self._handoffs = handoffs
@@ -68,6 +71,10 @@ class PipelineMonitor:
 
         `stale`: the pull request has moved on to another commit, as the payload itself tells.
         """
+        with counted():
+            await self._completed(run, repo, stale=stale)
+
+    async def _completed(self, run: Run, repo: Repository, *, stale: bool) -> None:
         if run.conclusion == "success":
             await self._green(run, repo, stale=stale)
         elif run.conclusion in policy.READ_JOBS:
@@ -228,6 +235,7 @@ class PipelineMonitor:
             recovered = await reports.recovered_issues(conn, repo.id, gone)
             facts = await self._facts(conn, run, repo, red, recovered=recovered, settings=settings, stale=stale)
         actions = policy.decide(replace(facts, woken=woken))
+        await self._ranges.learn(actions, red, run, repo, github)
         await self._handoffs.plan(actions, run, repo, Allowance(settings.agent.assign, settings.agent.daily))
         await self._performer.perform(actions, run, repo, github, notes)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import ranges
 from bot.facts import CommitReport, Hang, IssueReport, OutageReport, ReportedFailure
 from bot.judging import verdicts_on
 from classifiers.model import Category
@@ -108,6 +109,9 @@ async def issue_report(
         hang=await _hang(conn, occurrences[0]),
         first_red=since.first_red,
         last_green=since.last_green,
+        passed=since.passed,
+        between=since.between,
+        changed=await ranges.changed(conn, repo.id, since),
         related=await _related(conn, repo.id, occurrences[0]),
         previous=previous,
         total=seen.count if seen else 0,

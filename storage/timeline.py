@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
-from storage.tables import pipeline_failures, pipeline_runs
+from storage.tables import pipeline_failures, pipeline_jobs, pipeline_runs
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _failures = pipeline_failures.c
 _runs = pipeline_runs.c
+_jobs = pipeline_jobs.c
 SAMPLES = 20
 
 
@@ -26,6 +27,10 @@ class RedSince:
 
     first_red: str
     last_green: str
+    passed: str = ""
+    """The last commit in between on which the very job passed, although its run did not; empty: none is known."""
+    between: int = 0
+    """Runs between the two commits that ended without telling: cancelled, or broken otherwise."""
 
 
 async def red_since(conn: AsyncConnection, failure: Failure) -> RedSince:
@@ -40,15 +45,49 @@ async def red_since(conn: AsyncConnection, failure: Failure) -> RedSince:
         *line, _runs.run_id < failure.run_id, _runs.conclusion == "success", _runs.latest == 1
     )
     last = (await conn.execute(green.order_by(_runs.run_id.desc()).limit(1))).first()
-    red = select(_failures.commit).where(
+    red = select(_failures.commit, _failures.run_id).where(
         _failures.repo_id == failure.repo_id,
         _failures.workflow_id == failure.workflow_id,
         _failures.branch == failure.branch,
         _failures.fingerprint == failure.fingerprint,
         _failures.run_id > (last.run_id if last else 0),
     )
-    first = (await conn.execute(red.order_by(_failures.run_id, _failures.run_attempt).limit(1))).scalar()
-    return RedSince(first_red=first or "", last_green=last.commit if last else "")
+    first = (await conn.execute(red.order_by(_failures.run_id, _failures.run_attempt).limit(1))).first()
+    if first is None or last is None:
+        return RedSince(first_red=first.commit if first else "", last_green=last.commit if last else "")
+    passed = await _passed_between(conn, failure, last.run_id, first.run_id)
+    after = passed.run_id if passed else last.run_id
+    counted = select(func.count()).where(
+        *line, _runs.run_id > after, _runs.run_id < first.run_id, _runs.status == "completed", _runs.latest == 1
+    )
+    return RedSince(
+        first_red=first.commit,
+        last_green=last.commit,
+        passed=passed.commit if passed else "",
+        between=int((await conn.execute(counted)).scalar_one()),
+    )
+
+
+async def _passed_between(conn: AsyncConnection, failure: Failure, after: int, before: int) -> Any:
+    """The newest run of the range that was red for another reason and in which the failing job passed."""
+    attempt = and_(_jobs.repo_id == _runs.repo_id, _jobs.run_id == _runs.run_id, _jobs.run_attempt == _runs.run_attempt)
+    query = (
+        select(_runs.run_id, _runs.commit)
+        .join_from(pipeline_runs, pipeline_jobs, attempt)
+        .where(
+            _runs.repo_id == failure.repo_id,
+            _runs.workflow_id == failure.workflow_id,
+            _runs.branch == failure.branch,
+            _runs.fork == 0,
+            _runs.run_id > after,
+            _runs.run_id < before,
+            _jobs.job == failure.job,
+            _jobs.conclusion == "success",
+        )
+        .order_by(_runs.run_id.desc())
+        .limit(1)
+    )
+    return (await conn.execute(query)).first()
 
 
 @dataclass(frozen=True, slots=True)

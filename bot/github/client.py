@@ -22,6 +22,7 @@ from bot.github.shapes import (
     AnnotationShape,
     CheckRunShape,
     CommentShape,
+    CompareShape,
     CrossReferenceShape,
     IssueShape,
     Job,
@@ -138,6 +139,13 @@ class GitHub:
         except NotFound:
             return False
         return True
+
+    async def compare(self, repository: str, base: str, head: str) -> CompareShape:
+        """What came between two commits, and the files that changed; one call, tried once."""
+        answer = await self._transport.get_once(
+            "/repos/{owner}/{repo}/compare/{basehead}?per_page=1", **_names(repository), basehead=f"{base}...{head}"
+        )
+        return read(answer, CompareShape)
 
     async def rerun_failed_jobs(self, repository: str, run_id: int) -> None:
         """Start the failed jobs of a run again; 403 (Forbidden) while it is still going."""

@@ -16,6 +16,7 @@ from yarl import URL
 
 from bot.errors import Retry
 from bot.github.log_hosts import LogHosts
+from bot.github.spending import spend
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +67,7 @@ async def open_log(
             return await _checked(answer)
         target = _target(answer, hosts)
         # The signed address is its own permission; the token must not travel to the log store.
+        spend()
         answer = await session.get(target, allow_redirects=False, timeout=TIMEOUT)
     if answer.status not in MOVED:
         return await _checked(answer)

@@ -161,6 +161,20 @@ class CrossReferenceShape(Shape, frozen=True):
     source: SourceShape | None = None
 
 
+class ChangedFileShape(Shape, frozen=True):
+    filename: str
+    previous_filename: str | None = None
+
+
+class CompareShape(Shape, frozen=True):
+    """What happened between two commits; GitHub lists 300 files at most."""
+
+    status: str
+    """`ahead`, `behind`, `diverged` or `identical`, of the second commit."""
+    total_commits: int = 0
+    files: list[ChangedFileShape] | None = None
+
+
 class CommentShape(Shape, frozen=True):
     id: int
     html_url: str = ""

@@ -22,6 +22,7 @@ from gidgethub.sansio import accept_format, format_url
 from bot.errors import Forbidden, GitHubRefused, Gone, Invalid, NotFound, Retry
 from bot.github.joblog import NoLog
 from bot.github.limits import Limits
+from bot.github.spending import spend
 
 Result = TypeVar("Result")
 REQUESTER = "pipeline-monitor"
@@ -79,6 +80,8 @@ class _Api(GitHubAPI):
         if not url.startswith(f"{self.base_url}/"):
             raise aiohttp.InvalidURL(url, "not an address of the API; the token is not sent there")
         status = NO_ANSWER
+        if not url.startswith(f"{self.base_url}/app"):
+            spend()
         try:
             async with self._session.request(
                 method,
@@ -145,6 +148,10 @@ class Transport:
         """One object or array. Server errors are tried again briefly before the work is put back."""
         return await self._patiently(lambda auth: self._api.getitem(url, url_vars, accept=accept, **auth), url)
 
+    async def get_once(self, url: str, /, **url_vars: str) -> Any:
+        """One object, asked for a single time: nothing depends on the answer."""
+        return await self._once(lambda auth: self._api.getitem(url, url_vars, **auth), url)
+
     async def all(self, url: str, /, *, key: str, most: int, **url_vars: str) -> list[Any]:
         """Every element over all pages, up to `most`. `key` is the list's name in a wrapped answer."""
         return await self.until(url, url_vars, key=key, most=most, enough=lambda _element: False)
@@ -205,6 +212,7 @@ class Transport:
 
     async def _opened(self, opener: Opener, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
         status = NO_ANSWER
+        spend()
         try:
             answer = await opener(self._session, url, headers)
             status = str(answer.status)

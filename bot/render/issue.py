@@ -12,6 +12,7 @@ from bot.render import whose
 from bot.render.failure import count
 from bot.render.fitting import fit
 from bot.render.markdown import cell, code, fence, link, marker, plain, word
+from bot.render.red_range import broke
 from storage.model import Failure, Issue, Run, Wake
 
 BODY_BYTES = 60_000
@@ -204,7 +205,7 @@ def _facts(report: IssueReport) -> str:
         "Time": hang,
         f"Why {word(latest.category)}": show.why(latest),
         "Seen": _seen(report),
-        **_range(report),
+        **broke(report),
         **_relatives(report),
     }
     return "\n".join(f"- **{name}**: {text}" for name, text in facts.items() if text)
@@ -230,19 +231,6 @@ def _seen(report: IssueReport) -> str:
     left = len(branches) - _NAMED
     since = f"first {show.moment(first)}, " if first is not None else ""
     return f"{since}last {show.moment(last)} UTC, on {named}" + (f" and {left:,} more" if left > 0 else "")
-
-
-def _range(report: IssueReport) -> dict[str, str]:
-    """Between which commits it broke, with the link to what changed there."""
-    green, red = (
-        show.commit_link(report.web_url, report.repository, commit) if commit else ""
-        for commit in (report.last_green, report.first_red)
-    )
-    if not green or not red:
-        return {"Last green": green, "First red": red}
-    span = f"{report.last_green}...{report.first_red}"
-    changed = link("what changed", f"{report.web_url}/{report.repository}/compare/{span}")
-    return {"Broke": f"after {green} (last green), with {red} (first red): {changed}"}
 
 
 def _next_steps(failure: Failure) -> str:

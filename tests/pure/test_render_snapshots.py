@@ -9,7 +9,7 @@ import pytest
 
 from bot.commands.registry import COMMANDS, find
 from bot.commands.spec import Who
-from bot.facts import CheckRunText, IssueText, ReportedFailure
+from bot.facts import Changed, CheckRunText, IssueText, ReportedFailure
 from bot.render import help as help_texts
 from bot.render.check_run import check_run
 from bot.render.health import health_json, health_markdown
@@ -169,6 +169,22 @@ ISSUES = {
             first_red="b7c0ffee6a5d4c3b2a14f1a9c02be7d5a3386e1c",
             last_green="0ddba11e6a5d4c3b2a14f1a9c02be7d5a3386e1c",
             total=37,
+        )
+    ),
+    "range": issue(
+        make.an_issue_report(
+            first_red="b7c0ffee6a5d4c3b2a14f1a9c02be7d5a3386e1c",
+            last_green="0ddba11e6a5d4c3b2a14f1a9c02be7d5a3386e1c",
+            passed="c0ffee006a5d4c3b2a14f1a9c02be7d5a3386e1c",
+            between=2,
+            changed=Changed(commits=4, files=(*(f"src/shop/part{n}.py" for n in range(11)), "tests/test_cart.py")),
+        )
+    ),
+    "range-elsewhere": issue(
+        make.an_issue_report(
+            first_red="b7c0ffee6a5d4c3b2a14f1a9c02be7d5a3386e1c",
+            last_green="0ddba11e6a5d4c3b2a14f1a9c02be7d5a3386e1c",
+            changed=Changed(commits=1, files=("deploy/<b>@all.yaml",)),
         )
     ),
     "three": issue(make.an_issue_report(*(make.a_failure(run_id=9100 - i) for i in range(3)), first_red=make.COMMIT)),
