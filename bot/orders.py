@@ -16,11 +16,12 @@ from bot.errors import GitHubRefused, GiveUp, Retry
 from bot.history_work import HistoryWork
 from bot.intake import Intake
 from bot.saved_delivery import SavedDelivery
-from storage import inbox_admin, retention
+from storage import inbox_admin, rejudging, retention
 from storage.database import Database
 from storage.errors import NoDatabase
 from storage.locations import SqliteFile, parse_url
 from storage.lock import SoleProcess
+from storage.rejudging import NewVerdict
 
 
 class Deliver(msgspec.Struct, frozen=True, tag="deliver"):
@@ -56,17 +57,27 @@ class Backfill(msgspec.Struct, frozen=True, tag="backfill"):
     limit: int
 
 
+class Rejudge(msgspec.Struct, frozen=True, tag="rejudge"):
+    """Take in what rules of this version say of stored failures. Answer: how many failures that changed."""
+
+    version: str
+    verdicts: tuple[NewVerdict, ...]
+    same: tuple[tuple[int, int, int, int], ...]
+    """Keys of failures of which they say what was said before."""
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """Is anybody there? Answer: the server's process id."""
 
 
-Order = Deliver | Revive | Drop | Prune | Backfill | Ping
+Order = Deliver | Revive | Drop | Prune | Backfill | Rejudge | Ping
 ANSWERS: dict[type[Order], Any] = {
     Deliver: bool | None,
     Revive: list[int],
     Drop: list[int],
     Prune: dict[str, int],
     Backfill: str,
+    Rejudge: int,
     Ping: int,
 }
 """What the answer to each order is, as JSON carries it."""
@@ -103,10 +114,24 @@ class Orders:
                 return msgspec.to_builtins(gone)
             case Backfill() if self._history is not None:
                 return await _requested(self._history, order)
+            case Rejudge(version, verdicts, same):
+                return await self._rejudge(version, verdicts, same)
             case Ping():
                 return os.getpid()
             case _:
                 raise ValueError("neither deliveries nor histories are taken here")
+
+    async def _rejudge(
+        self, version: str, verdicts: tuple[NewVerdict, ...], same: tuple[tuple[int, int, int, int], ...]
+    ) -> int:
+        """A transaction each run: others write in between."""
+        changed = 0
+        for verdict in verdicts:
+            changed += await self._database.write(
+                lambda tx, verdict=verdict: rejudging.apply(tx, [verdict], version)  # type: ignore[misc]
+            )
+        await self._database.write(lambda tx: rejudging.mark(tx, same, version))
+        return changed
 
 
 async def _requested(history: HistoryWork, order: Backfill) -> str:

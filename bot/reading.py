@@ -19,6 +19,7 @@ from bot.log_reader import LogReader, OpenLog
 from classifiers.classify import without_log
 from classifiers.model import Annotation, Category, Classification, JobFacts, OwnRule
 from classifiers.redaction import redact
+from classifiers.rules import builtin_version
 from classifiers.runners_up import runners_up
 from storage.model import Failure, JobResult, Run
 
@@ -353,4 +354,5 @@ def as_failure(run: Run, verdict: Classification, *, job_id: int, job: str, url:
         url=url or run.url,
         pull_request=run.pull_request,
         runners_up=runners_up(verdict),
+        rule_set=builtin_version(),
     )

@@ -12,6 +12,7 @@ groups `message`, `file`, `line`, `column`, `code`, as GitHub's problem matchers
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -186,9 +187,23 @@ def builtin_rules() -> RuleSet:
     """The rules that come with the program; their tests check them, so loading does not do it again."""
     from classifiers.pack_reader import PackReader
 
+    return PackReader(thorough=False).load(_packs())
+
+
+@cache
+def builtin_version() -> str:
+    """Names the rules that come with the program: 12 hex digits of a hash of their packs."""
+    digest = hashlib.blake2b(digest_size=6)
+    for name, text in _packs().items():
+        digest.update(f"{name}\x1f{text}\x1e".encode())
+    return digest.hexdigest()
+
+
+def _packs() -> dict[str, str]:
+    """The packs' texts by their file names, in order."""
     folder = resources.files("classifiers").joinpath("packs")
     packs = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name)
-    return PackReader(thorough=False).load({entry.name: entry.read_text(encoding="utf-8") for entry in packs})
+    return {entry.name: entry.read_text(encoding="utf-8") for entry in packs}
 
 
 def load_packs(texts: Mapping[str, str]) -> RuleSet:

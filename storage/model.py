@@ -126,6 +126,9 @@ class Failure:
     pull_request: int | None = None
     runners_up: tuple[RunnerUp, ...] = ()
     """What competed with the cause, best first; kept as long as the excerpt."""
+    rule_set: str = ""
+    """Version of the rules that said all this; empty where it was stored before versions were. The fingerprint
+    carries its own version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,6 +227,7 @@ pipeline_failures = Table(
     # The fingerprint under which it counts: its own, or the older one that it is nearly the same as.
     words("pattern"),
     Column("runners_up", RunnersUp, nullable=False, server_default="[]"),
+    words("rule_set"),
     PrimaryKeyConstraint("repo_id", "run_id", "run_attempt", "job_id", name="pk_pipeline_failures"),
     Index("ix_failures_branch", "repo_id", "branch", "workflow_id", "run_id"),
     Index("ix_failures_commit", "repo_id", "commit"),

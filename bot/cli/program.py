@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import classify, dashboard, db, demo, doctor, export, health, inbox, patterns, replay, scan, serve
+from bot.cli import (
+    classify,
+    dashboard,
+    db,
+    demo,
+    doctor,
+    export,
+    health,
+    inbox,
+    patterns,
+    reclassify,
+    replay,
+    scan,
+    serve,
+)
 from bot.cli.examples import under
 from bot.cli.output import Failed, say
 from bot.cli.remedies import remedy
@@ -25,6 +39,7 @@ COMMANDS: Mapping[str, Callable[..., int | None]] = {
     "export": export.export,
     "classify": classify.classify,
     "scan": scan.scan,
+    "reclassify": reclassify.reclassify,
     "replay": replay.replay,
     "demo": demo.demo,
     "doctor": doctor.doctor,

@@ -47,6 +47,7 @@ EXEMPT = {
     "installations.newest_name": "the operator's proposal for an example",
     "installations.repository_named": "by a full name, which is unique; callers hold its installation against theirs",
     "migrate.is_current": "tables, no rows",
+    "rejudging.judged_otherwise": "the operator's own reading of everything, for the command line",
     "recovery.failed_jobs": "takes the condition; its callers in this package bind it",
     "recovery.successes": "takes the condition; its callers in this package bind it",
     "schedules.reached": "a schedule's name names whose it is",
