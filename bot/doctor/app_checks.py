@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.doctor.check import Check, blocked, ok, warning
+from bot.github.clock import MOST_SKEW
 from bot.github.reply import Reply
 
 LEVELS = {"none": 0, "read": 1, "write": 2, "admin": 3}
@@ -18,8 +19,6 @@ WITHOUT = {
     "metadata": "commands that change something are refused",
     "pull_requests": "a failure is not told on its pull request",
 }
-MOST_SKEW = 30.0
-"""Seconds; a JWT is back-dated by sixty."""
 _LIST = 5
 
 
@@ -65,7 +64,8 @@ def judge_clock(reply: Reply) -> Check:
     way = "ahead of" if ahead > 0 else "behind"
     return warning(
         "clock",
-        f"{abs(ahead):.0f} seconds {way} GitHub's; beyond a minute GitHub refuses the App's credentials",
+        f"{abs(ahead):.0f} seconds {way} GitHub's; where it refuses the App's credentials for that, they are signed by "
+        "GitHub's time, but the times that are stored and shown stay wrong",
         "let the system keep its time by NTP (timedatectl set-ntp true)",
     )
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from bot.github.clock import MOST_SKEW, correction
+
 JWT_LIFE = 9 * 60
 """GitHub accepts at most ten minutes; a minute is left for clocks that differ."""
 RENEW_EARLY = 5 * 60
@@ -24,10 +26,27 @@ class AppKey:
         self._key = load_pem_private_key(pem, password=None)
         self._wall = wall
         self._cached = ("", 0.0)
+        self._correction = 0.0
+
+    def now(self) -> float:
+        """GitHub's time in epoch seconds, as far as it is known to differ from ours."""
+        return self._wall() + self._correction
+
+    def learn(self, date: str | None) -> float | None:
+        """Take GitHub's time from the Date header of a refusal, and sign by it from now on.
+
+        Returns the seconds that are added to our time now, None where that changes nothing.
+        """
+        found = correction(date, self._wall())
+        if found is None or abs(found - self._correction) <= MOST_SKEW:
+            return None
+        self._correction = found
+        self._cached = ("", 0.0)
+        return found
 
     def token(self) -> str:
         """A JWT for calls as the App itself, back-dated a minute against clocks that run ahead."""
-        now = self._wall()
+        now = self.now()
         text, good_until = self._cached
         if now < good_until:
             return text

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import aiohttp
+import structlog
 from cachetools import Cache, LRUCache
 
 from bot.errors import Forbidden, GitHubRefused, GiveUp, NotFound
@@ -15,7 +18,9 @@ from bot.github.hook import AppHook
 from bot.github.limits import Limits
 from bot.github.log_hosts import LogHosts
 from bot.github.shapes import InstallationShape, OwnAppShape, TokenShape, read
-from bot.github.transport import OnCall, Transport
+from bot.github.transport import Forget, OnCall, Transport
+
+log = structlog.get_logger(__name__)
 
 CACHED_ANSWERS = 256
 MOST_CLIENTS = 2000
@@ -43,7 +48,7 @@ class Gateway:
         self._app_key = app_key
         self._user_token = user_token
         self._on_call = on_call
-        self._tokens = InstallationTokens(self._mint)
+        self._tokens = InstallationTokens(self._mint, wall=app_key.now if app_key else time.time)
         self._clients: LRUCache[int, GitHub] = LRUCache(MOST_CLIENTS)
         self._app: Transport | None = None
         self._copilot_token = copilot_token
@@ -94,7 +99,7 @@ class Gateway:
         async def token() -> str:
             return await self._tokens.token(installation_id)
 
-        def forget(text: str) -> None:
+        def forget(text: str, _headers: Mapping[str, str]) -> None:
             self._tokens.forget(installation_id, text)
 
         login = f"{await self.slug()}[bot]"
@@ -153,14 +158,14 @@ class Gateway:
                 base_url=self._api_url,
                 limits=Limits(self._writes_per_minute),
                 token=token,
-                forget=lambda _text: None,
+                forget=partial(_learn_time, key),
                 as_app=True,
                 on_call=self._on_call,
             )
         return self._app
 
     def _transport(
-        self, token: Callable[[], Awaitable[str]], forget: Callable[[str], None] = lambda _text: None
+        self, token: Callable[[], Awaitable[str]], forget: Forget = lambda _text, _headers: None
     ) -> Transport:
         return Transport(
             self._session,
@@ -170,4 +175,15 @@ class Gateway:
             forget=forget,
             cache=LRUCache(CACHED_ANSWERS),
             on_call=self._on_call,
+        )
+
+
+def _learn_time(key: AppKey, _token: str, headers: Mapping[str, str]) -> None:
+    """A refused JWT may be one of a clock that runs wrong: the next one is signed by GitHub's time."""
+    found = key.learn(headers.get("date"))
+    if found is not None:
+        log.warning(
+            "this machine's clock differs from GitHub's; credentials are signed by GitHub's time from now on",
+            seconds_behind=round(found),
+            remedy="let the system keep its time by NTP (timedatectl set-ntp true)",
         )

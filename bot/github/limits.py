@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.errors import Retry
+from bot.github.clock import time_of
 
 BURST = 10
 HOUR = 3600.0
@@ -102,7 +103,8 @@ class Limits:
         wait = _seconds(headers.get("retry-after"))
         if wait is None and exhausted:
             reset = _seconds(headers.get("x-ratelimit-reset"))
-            wait = None if reset is None else max(1.0, reset - self._wall() + 1)
+            now = time_of(headers.get("date")) or self._wall()
+            wait = None if reset is None else max(1.0, reset - now + 1)
         wait = FALLBACK_WAIT if wait is None else wait
         self._close(wait, "GitHub's rate limit is used up")
         return wait

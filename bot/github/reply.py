@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
+
+from bot.github.clock import time_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,5 @@ class Reply:
     @property
     def clock_ahead(self) -> float | None:
         """Seconds by which our clock is ahead of GitHub's; None where GitHub named no time."""
-        try:
-            theirs = parsedate_to_datetime(self.headers["date"]).timestamp()
-        except (KeyError, ValueError):
-            return None
-        # The header has whole seconds: on average half a second is lost.
-        return self.at - theirs - 0.5
+        theirs = time_of(self.headers.get("date"))
+        return None if theirs is None else self.at - theirs

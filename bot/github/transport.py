@@ -111,6 +111,8 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 Cache = MutableMapping[str, tuple[str | None, str | None, Any, str | None]]
+Forget = Callable[[str, Mapping[str, str]], None]
+"""Told of a token that was refused, and of the refusal's headers."""
 Opener = Callable[[aiohttp.ClientSession, str, dict[str, str]], Awaitable[aiohttp.ClientResponse]]
 
 
@@ -124,7 +126,7 @@ class Transport:
         base_url: str,
         limits: Limits,
         token: Callable[[], Awaitable[str]],
-        forget: Callable[[str], None],
+        forget: Forget,
         cache: Cache | None = None,
         as_app: bool = False,
         on_call: OnCall | None = None,
@@ -253,7 +255,7 @@ class Transport:
             result = await call({self._auth: token})
         except gidgethub.HTTPException as error:
             if error.status_code == 401:
-                self._forget(token)
+                self._forget(token, getattr(error, "headers", None) or {})
                 raise Refused from error
             raise self._translate(error) from error
         except UNREADABLE as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Self
 
@@ -84,6 +85,7 @@ class StandInGitHub:
 
     async def _open(self, handler: Any, website: Website | None = None) -> str:
         app = web.Application(client_max_size=LARGEST_REQUEST)
+        app.on_response_prepare.append(self._date)
         if website is not None:
             website.add_to(app)
         app.router.add_route("*", "/{tail:.*}", handler)
@@ -94,6 +96,9 @@ class StandInGitHub:
         await site.start()
         port = runner.addresses[0][1]
         return f"http://{HOST}:{port}"
+
+    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(self.state.now(), usegmt=True)
 
     async def _serve_api(self, request: web.Request) -> web.StreamResponse:
         asked = Asked(
