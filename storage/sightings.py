@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, exists, func, or_, select
@@ -88,7 +89,9 @@ async def base_looked_at(conn: AsyncConnection, repo_id: int, workflow_id: int, 
     return bool((await conn.execute(query)).scalar())
 
 
+@cache
 def _query() -> Select[Any]:
+    """Made once: its columns take longer to build than the database takes to answer."""
     ours = and_(
         _runs.repo_id == _failures.repo_id,
         _runs.run_id == _failures.run_id,
