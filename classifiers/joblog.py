@@ -137,10 +137,22 @@ def _bare(line: bytes, stamps: re.Pattern[bytes] = _OTHER_STAMPS) -> bytes:
 
 
 def _cut(line: bytes) -> bytes:
-    """The head of a long line; of one with several terminal states also its end, where the result stands."""
-    if b"\r" in line:
-        return line[: LINE_LIMIT // 2] + b"\r" + line[-LINE_LIMIT // 2 :]
-    return line[:LINE_LIMIT]
+    """The head of a long line; of one with several terminal states also its end, where the result stands.
+
+    No state loses its beginning: by its first characters a secret is known, and masked.
+    """
+    if b"\r" not in line:
+        return line[:LINE_LIMIT]
+    half = LINE_LIMIT // 2
+    head = line[:half].rpartition(b"\r")[0] or line[:half]
+    return head + b"\r" + whole_states(line, half)
+
+
+def whole_states(line: bytes, size: int) -> bytes:
+    """The terminal states that begin within the last bytes of a line; the last one's head where none does."""
+    line = line.removesuffix(b"\r")
+    states = line[-size:].partition(b"\r")[2]
+    return states or line[line.rfind(b"\r") + 1 :][:size]
 
 
 def step_bounds(step: Step) -> tuple[str, str] | None:

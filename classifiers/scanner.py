@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from classifiers.chunks import AFTER, MARK, NOTHING, Block, Chunk, Window
 from classifiers.engine import Match
-from classifiers.joblog import LINE_LIMIT, Anchor, clean, failing_step, in_post, step_bounds
+from classifiers.joblog import LINE_LIMIT, Anchor, clean, failing_step, in_post, step_bounds, whole_states
 from classifiers.model import JobFacts
 from classifiers.own_rules import OwnSearch, prepared
 from classifiers.rules import Rule, RuleSet
@@ -130,7 +130,7 @@ class Scanner:
             self._scan(data[:cut].split(b"\n"), final=False)
             data = data[cut + 1 :]
         elif len(data) > 2 * LINE_LIMIT:  # an endless line: its head and its end are all that is kept
-            data = data[:LINE_LIMIT] + b"\r" + data[-LINE_LIMIT:]
+            data = data[:LINE_LIMIT] + b"\r" + whole_states(data, LINE_LIMIT)
         self._parts, self._held = [data], len(data)
 
     def _scan(self, raw: list[bytes], *, final: bool) -> None:

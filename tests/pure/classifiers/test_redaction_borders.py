@@ -113,3 +113,15 @@ def test_a_secret_is_masked_wherever_in_its_line_it_stands(kind: str, at: int) -
     line = f"E       AssertionError: {('word ' * 1_000)[:at]} {SECRETS[kind]} was refused"
     verdict = classify([log_with(line)], FACTS, RULES)
     assert not any(piece in said(verdict) for piece in pieces_of(SECRETS[kind]))
+
+
+@pytest.mark.parametrize("state", [100, 5000])
+@pytest.mark.parametrize("over", [0, 9, 2020, 2030, 3000, 4080, 70_000])
+def test_a_long_line_of_many_states_is_not_cut_inside_a_secret(over: int, state: int) -> None:
+    token = SECRETS["github classic"]
+    end = "x " * (over // 2)
+    line = ("step " * (state // 5) + "\r") * 40 + f"error: could not log in with {token} {end}"
+    for size in (1000, 65_536):
+        log = log_with(line)
+        verdict = classify([log[at : at + size] for at in range(0, len(log), size)], FACTS, RULES)
+        assert not [piece for piece in pieces_of(token) if piece in said(verdict)]
