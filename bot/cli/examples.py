@@ -17,6 +17,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "pipeline classify https://github.com/octo/app/actions/runs/123 --explain",
     ),
     "scan": ("GITHUB_TOKEN=... pipeline scan octo/app", "pipeline scan octo/app octo/shop --days 7 --limit 50"),
+    "rules": ("pipeline rules", "pipeline rules --worst --format json"),
     "reclassify": ("pipeline reclassify --dry-run", "pipeline reclassify --since 30d"),
     "replay": ("pipeline replay delivery.json",),
     "demo": ("pipeline demo", "pipeline demo --keep-running"),

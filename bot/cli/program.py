@@ -22,6 +22,7 @@ from bot.cli import (
     patterns,
     reclassify,
     replay,
+    rules,
     scan,
     serve,
 )
@@ -39,6 +40,7 @@ COMMANDS: Mapping[str, Callable[..., int | None]] = {
     "export": export.export,
     "classify": classify.classify,
     "scan": scan.scan,
+    "rules": rules.rules,
     "reclassify": reclassify.reclassify,
     "replay": replay.replay,
     "demo": demo.demo,
