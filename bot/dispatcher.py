@@ -39,6 +39,8 @@ class Dispatcher:
         repo = await self._repository(follow.repo_id)
         if job.kind == NOTIFY:
             await self._services.monitor.notify(follow.fingerprints, repo)
+        elif follow.commit:
+            await self._services.monitor.write_check_run(follow.commit, repo)
         else:
             await self._services.monitor.refresh_fingerprints(follow.fingerprints, repo)
 

@@ -104,6 +104,11 @@ class PipelineMonitor:
         github = await self._gateway.client(repo.installation_id)
         await self._performer.refresh_check_run(RefreshCheckRun(commit, force=force), repo, github, notes)
 
+    async def write_check_run(self, commit: str, repo: Repository) -> None:
+        """Write the check run that was put off while writes waited, with everything that was told since."""
+        github = await self._gateway.client(repo.installation_id)
+        await self._performer.write_check_run(RefreshCheckRun(commit), repo, github)
+
     async def refresh_fingerprints(self, fingerprints: Sequence[str], repo: Repository) -> None:
         """Write the reports that show these failures again: somebody muted or corrected them, or they are mended."""
         async with self._database.read() as conn:

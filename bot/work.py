@@ -44,7 +44,7 @@ class Follow(msgspec.Struct, frozen=True):
     repo_id: int
     fingerprints: tuple[str, ...]
     commit: str
-    """Only on this commit; empty: wherever they are red."""
+    """Only the check run on this commit; empty: wherever they are red."""
 
 
 class Weigh(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,6 +70,11 @@ class GitHub:
         """Requests left of how many in this hour, and its end in epoch seconds; None where GitHub has not said."""
         return self._transport.left
 
+    @property
+    def writes_wait(self) -> bool:
+        """Whether what is written to GitHub waits in line; reads go on."""
+        return self._transport.writes_wait
+
     async def repository(self, full_name: str) -> RepositoryShape:
         """A repository as it is now, under its present name."""
         return read(await self._transport.get("/repos/{owner}/{repo}", **_names(full_name)), RepositoryShape)

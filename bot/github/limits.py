@@ -76,6 +76,11 @@ class Limits:
         if until > self._closed_until:
             self._closed_until, self._why = until, why
 
+    @property
+    def writes_wait(self) -> bool:
+        """Whether a content write would have to wait for its turn now."""
+        return self._next_free > self._monotonic()
+
     async def turn_to_write(self) -> None:
         """Wait for the next place in the line of content writes."""
         now = self._monotonic()

@@ -146,6 +146,11 @@ class Transport:
         known = self._api.rate_limit
         return None if known is None else (known.remaining, known.limit, known.reset_datetime.timestamp())
 
+    @property
+    def writes_wait(self) -> bool:
+        """Whether a content write would have to wait for its turn now."""
+        return self._limits.writes_wait
+
     async def get(self, url: str, /, *, accept: str = accept_format(), **url_vars: str) -> Any:
         """One object or array. Server errors are tried again briefly before the work is put back."""
         return await self._patiently(lambda auth: self._api.getitem(url, url_vars, accept=accept, **auth), url)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
+import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,7 +34,8 @@ from bot.render import check_run as check_run_text
 from bot.render import issue as issue_text
 from bot.render.pull_request import pull_request
 from bot.repo_config import RepoConfig
-from storage import issues
+from bot.work import REFRESH, Follow
+from storage import inbox, issues
 from storage.database import Database
 from storage.model import Issue, Repository, Run
 
@@ -42,6 +45,20 @@ log = structlog.get_logger(__name__)
 def pull_comment_key(repo_id: int, number: int) -> str:
     """The ledger's key of the one comment on a pull request."""
     return f"pull_comment:{repo_id}:{number}"
+
+
+async def check_run_later(repo: Repository, commit: str, now_ms: int, tx: AsyncConnection) -> None:
+    """Have the check run written behind everything that waits in the repository's lane already, once for all."""
+    follow = Follow(repo_id=repo.id, fingerprints=(), commit=commit)
+    await inbox.enqueue(
+        tx,
+        kind=REFRESH,
+        dedupe=f"{REFRESH}:{repo.id}:{commit}",
+        lane=f"repo:{repo.id}",
+        args=msgspec.json.encode(follow),
+        run_at_ms=now_ms,
+        installation_id=repo.installation_id,
+    )
 
 
 class Performer:
@@ -102,6 +119,18 @@ class Performer:
                 assert_never(action)
 
     async def refresh_check_run(
+        self, action: RefreshCheckRun, repo: Repository, github: GitHub, notes: tuple[str, ...] = ()
+    ) -> None:
+        """Our check run on the commit says what is known now; while writes wait in line, one write does for several.
+
+        What is told of the commit until then goes into that one. `notes` are of now alone, and are written now.
+        """
+        if github.writes_wait and not action.force and not notes:
+            await self._database.write(partial(check_run_later, repo, action.commit, int(self._clock() * 1000)))
+            return
+        await self.write_check_run(action, repo, github, notes)
+
+    async def write_check_run(
         self, action: RefreshCheckRun, repo: Repository, github: GitHub, notes: tuple[str, ...] = ()
     ) -> None:
         """Our check run on the commit says what is known now, and what is wrong with the configuration."""

@@ -136,7 +136,7 @@ async def test_without_credentials_it_says_how_to_get_them(tmp_path: Path) -> No
     assert told["ok"] is False
     [credentials] = [check for check in told["checks"] if check["name"] == "credentials"]
     assert credentials["status"] == "blocked"
-    assert "create a GitHub App" in credentials["remedy"]
+    assert "creates the App" in credentials["remedy"]
     assert not (tmp_path / "pipeline.db").exists()
 
 
