@@ -9,7 +9,22 @@ from gidgethub.sansio import Event
 
 from bot.errors import GiveUp
 from bot.services import Services
-from bot.work import AGENT, BACKFILL, HAND_OFF, LOOK_UP, NOTIFY, REFRESH, Assign, Backfill, Follow, LookUp, Weigh
+from bot.work import (
+    AGENT,
+    BACKFILL,
+    HAND_OFF,
+    HELD,
+    LOOK_UP,
+    NOTIFY,
+    REFRESH,
+    RELEASE,
+    Assign,
+    Backfill,
+    Follow,
+    LookUp,
+    Release,
+    Weigh,
+)
 from storage import installations
 from storage.model import Job, Repository
 
@@ -27,6 +42,8 @@ class Dispatcher:
             await self._follow(job)
         elif job.kind in {HAND_OFF, AGENT}:
             await self._hand_off(job)
+        elif job.kind in {HELD, RELEASE}:
+            await self._after_quiet_hours(job)
         elif job.kind in {BACKFILL, LOOK_UP}:
             await self._look_back(job)
         elif job.kind == "delivery" and job.event is not None:
@@ -53,6 +70,14 @@ class Dispatcher:
         else:
             order = msgspec.json.decode(job.payload, type=Assign)
             await handoffs.advance(order, await self._repository(order.repo_id))
+
+    async def _after_quiet_hours(self, job: Job) -> None:
+        order = msgspec.json.decode(job.payload, type=Release)
+        repo = await self._repository(order.repo_id)
+        if job.kind == HELD:
+            await self._services.monitor.quiet_hours_over(repo, order.until)
+        else:
+            await self._services.monitor.release(repo)
 
     async def _look_back(self, job: Job) -> None:
         history = self._services.history

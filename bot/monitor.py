@@ -15,10 +15,12 @@ from bot.github.client import GitHub
 from bot.github.gateway import Gateway
 from bot.github.spending import counted
 from bot.handoff import Allowance
+from bot.held import Held
 from bot.perform.handoff import HandOffs
 from bot.perform.performer import Performer, pull_comment_key
 from bot.policy import RunFacts
 from bot.pulls import gone_branches, is_stale, with_pull_request
+from bot.quiet import quiet_until
 from bot.ranges import Ranges
 from bot.reading import Reading, RunReader
 from bot.recorder import Recorder
@@ -58,6 +60,7 @@ class PipelineMonitor:
         self._performer = performer
         self._recorder = Recorder(database)
         self._ranges = Ranges(database, clock=clock)
+        self._held = Held(database, clock=clock)
         self._clock = clock
         self._configs = configs
         self._handoffs = handoffs
@@ -149,7 +152,26 @@ class PipelineMonitor:
                 continue
             await self._database.write(lambda tx, newest=newest: failures.mark_crossed(tx, newest))  # type: ignore[misc]
             red = tuple(replace(failure, crossed=True) for failure in newest)
+            await self._act(run, repo, red, github, (), stale=False, asked=True)
+
+    async def quiet_hours_over(self, repo: Repository, until: int) -> None:
+        """Lays what was held back into the repository's lane."""
+        await self._held.over(repo, until)
+
+    async def release(self, repo: Repository) -> None:
+        """The quiet hours are over: what happened in them and still stands is told, each cause once."""
+        github = await self._gateway.client(repo.installation_id)
+        settings = (await self._configs.of(repo, github)).settings
+        until = quiet_until(settings.quiet_hours, int(self._clock()))
+        if until is not None:
+            await self._held.wait(repo, until)
+            return
+        for run in await self._held.of(repo):
+            async with self._database.read() as conn:
+                kept = await failures.failures_of_run(conn, repo.id, run.run_id, run.run_attempt)
+            red = tuple(f for f in kept if f.resolved_at is None and not settings.ignores(f.workflow, f.job, f.branch))
             await self._act(run, repo, red, github, (), stale=False)
+            await self._held.told(run)
 
     async def silences(self, fingerprints: Sequence[str], repo: Repository) -> dict[str, str]:
         """For those of which `notify` would make nothing, why."""
@@ -231,7 +253,9 @@ class PipelineMonitor:
         notes: tuple[str, ...],
         *,
         stale: bool,
+        asked: bool = False,
     ) -> None:
+        """`asked`: a person wants the notice now, quiet hours or not."""
         stale = stale or await is_stale(self._database, run)
         settings = (await self._configs.of(repo, github)).settings
         gone = await gone_branches(self._database, run, repo, github) if run.conclusion == "success" else frozenset()
@@ -240,8 +264,12 @@ class PipelineMonitor:
             recovered = await reports.recovered_issues(conn, repo.id, gone)
             facts = await self._facts(conn, run, repo, red, recovered=recovered, settings=settings, stale=stale)
         actions = policy.decide(replace(facts, woken=woken))
+        until = quiet_until(settings.quiet_hours, int(self._clock()))
+        if until is not None and not asked:
+            actions = await self._held.hold(actions, run, repo, until)
         await self._ranges.learn(actions, red, run, repo, github)
-        await self._handoffs.plan(actions, run, repo, Allowance(settings.agent.assign, settings.agent.daily))
+        assign = settings.agent.assign and until is None
+        await self._handoffs.plan(actions, run, repo, Allowance(assign, settings.agent.daily))
         await self._performer.perform(actions, run, repo, github, notes)
 
     async def _woken(self, run: Run, red: tuple[Failure, ...]) -> tuple[Wake, ...]:

@@ -14,6 +14,13 @@ HAND_OFF = "handoff"
 AGENT = "agent"
 """Assign an issue to the coding agent, then look whether it starts; in a lane of its own, because it waits."""
 
+HELD = "held"
+"""The end of quiet hours, in a lane of its own, because it waits; it lays `RELEASE` into the repository's lane."""
+RELEASE = "release"
+"""Tell what was held back in quiet hours."""
+DIGEST = "digest"
+"""Post the summary of a week; in a lane of its own."""
+
 BACKFILL = "backfill"
 """Read the history of a repository, a slice at a time, in a lane of its own."""
 LOOK_UP = "lookup"
@@ -28,6 +35,21 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
     until: int
     limit: int
     """Failed runs whose logs are read."""
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `HELD` and `RELEASE`."""
+
+    repo_id: int
+    until: int
+    """When the quiet hours end, epoch seconds."""
+
+
+class Week(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `DIGEST`: the week that ended at `until` (epoch seconds)."""
+
+    repo_id: int
+    until: int
 
 
 class LookUp(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,6 +67,12 @@ async def count_since(conn: AsyncConnection, repo_id: int, kind: str, since: int
     return int((await conn.execute(query)).scalar_one())
 
 
+async def keys_of(conn: AsyncConnection, repo_id: int, kind: str, most: int) -> list[str]:
+    """The keys of a repository's effects of a kind, the newest `most` of them."""
+    query = select(effects.c.key).where(effects.c.repo_id == repo_id, effects.c.kind == kind)
+    return list((await conn.execute(query.order_by(effects.c.created_at.desc()).limit(most))).scalars())
+
+
 async def forget(tx: AsyncConnection, key: str) -> None:
     """Removes the record, for instance when what it made is gone on GitHub."""
     await tx.execute(delete(effects).where(effects.c.key == key))
