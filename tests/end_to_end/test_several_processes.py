@@ -148,3 +148,46 @@ async def _attempts_left(around: Outside) -> int:
             return int(found.scalar_one())
     finally:
         await database.close()
+
+
+STOOD_STILL = {
+    "while it read": ("GET /repos/{owner}/{repo}/actions/jobs/", False),
+    "after a write that arrived": ("POST /repos/{owner}/{repo}/issues", True),
+}
+
+
+@pytest.mark.parametrize("moment", STOOD_STILL)
+async def test_a_worker_that_stood_still_beyond_its_lease_does_nothing_a_second_time(
+    database_url: str, engine: str, tmp_path: Path, moment: str
+) -> None:
+    if engine == "sqlite":
+        pytest.skip("one SQLite file takes one process")
+    async with outside(tmp_path, database_url) as around:
+        server = await around.serve("--no-worker")
+        paused = await around.start("worker", LOG_FORMAT="json")
+        programs = [server, paused]
+        route, after = STOOD_STILL[moment]
+        held = around.github.faults.hold(route, after=after)
+        try:
+            assert await around.send(red(around)) == 202
+            await held.arrived.wait()
+            paused.signal(signal.SIGSTOP)
+            programs.append(await around.start("worker"))
+            await around.worked_off()
+            held.released.set()
+            paused.signal(signal.SIGCONT)
+            await paused.said('"outcome": "lost"')
+            # The revived one is as good as any other.
+            assert await around.send(red(around)) == 202
+            await around.worked_off()
+            for program in programs:
+                program.signal(signal.SIGTERM)
+                assert await program.ended() == 0
+        finally:
+            held.released.set()
+            await buried(programs)
+        ours = [one for one in around.state.repository(REPO).issues.values() if "pipeline-failure" in one.labels]
+        assert len(ours) == 1
+        assert len(around.state.check_runs_named(REPO)) == 1
+        created = [request.path for request in around.github.requests if request.method == "POST" and request.caller]
+        assert len([path for path in created if path.startswith("/repos/")]) == 2

@@ -90,9 +90,9 @@ class Faults:
         """Answer late."""
         return self.plan(Fault(route, "slow", times, seconds=seconds))
 
-    def hold(self, route: str) -> Fault:
-        """Keep the request waiting: await `arrived.wait()`, then `released.set()`; no clock is involved."""
-        fault = self.plan(Fault(route, "hold"))
+    def hold(self, route: str, *, after: bool = False) -> Fault:
+        """Keep the request waiting, or with `after` its answer: await `arrived.wait()`, then `released.set()`."""
+        fault = self.plan(Fault(route, "hold", after=after))
         self.held.append(fault)
         return fault
 

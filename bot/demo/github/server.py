@@ -119,12 +119,14 @@ class StandInGitHub:
         if fault is not None and not fault.after and fault.kind not in {"slow", "hold", "truncated"}:
             self._validate(record)
             return self._fail(request, fault, record)
-        if fault is not None:
+        if fault is not None and not fault.after:
             await fault.wait()
         answer, caller = self.desk.answer(asked, route, params)
         record.status, record.caller, record.response = answer.status, caller.kind, answer.data
         self._validate(record)
-        if fault is not None and (fault.after or fault.kind == "truncated"):
+        if fault is not None and fault.after and fault.kind == "hold":
+            await fault.wait()
+        elif fault is not None and (fault.after or fault.kind == "truncated"):
             return self._fail(request, fault, record, answer)
         return _response(answer)
 
