@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from storage.known import Known
 from storage.model import Issue, Wake
 
 
@@ -110,7 +111,28 @@ class Notify:
     fingerprints: tuple[str, ...]
 
 
-Request = Rerun | SetMute | LiftMute | Correct | Notify
+@dataclass(frozen=True, slots=True)
+class Teach:
+    """Try a pattern, and let it count once somebody confirmed it."""
+
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmKnown:
+    """A pattern that was tried counts from now on."""
+
+    known_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetKnown:
+    """A pattern counts no more."""
+
+    known_id: str
+
+
+Request = Rerun | SetMute | LiftMute | Correct | Notify | Teach | ConfirmKnown | ForgetKnown
 """What a person asks for, by a command or a button."""
 
 Action = RefreshCheckRun | OpenIssue | UpdateIssue | OpenGathering | CloseIssue | CommentOnPull | TellWoken

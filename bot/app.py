@@ -21,6 +21,7 @@ from bot.github.auth import AppKey
 from bot.github.gateway import Gateway
 from bot.history_work import HistoryWork
 from bot.intake import Intake
+from bot.known_work import KnownWork
 from bot.listening import Listening
 from bot.log_reader import LogReader
 from bot.metrics import Metrics
@@ -113,7 +114,7 @@ async def assembled(
         intake = Intake(
             Acceptor(database, capacity=inbox_capacity), app_id=services.gateway.app_id, watched=watched, clock=clock
         )
-        upkeep = _upkeep(settings, database, services.gateway, clock)
+        upkeep = _upkeep(settings, database, services, clock)
         yield Parts(settings, database, intake, worker, services.gateway, upkeep, metrics, services.history, setup)
 
 
@@ -125,13 +126,14 @@ def _spanned(spans: Spans, handle: Handle) -> Handle:
     return handled if spans.tracer is not None else handle
 
 
-def _upkeep(settings: Settings, database: Database, gateway: Gateway, clock: Clock) -> Upkeep:
+def _upkeep(settings: Settings, database: Database, services: Services, clock: Clock) -> Upkeep:
     return Upkeep(
         database,
         clock=clock,
         retention_days=settings.retention_days,
         excerpt_days=settings.excerpt_days,
-        sweep=Sweep(database, gateway, clock=clock) if settings.mode != "none" else None,
+        sweep=Sweep(database, services.gateway, clock=clock) if settings.mode != "none" else None,
+        known=services.known if settings.mode != "none" else None,
     )
 
 
@@ -180,6 +182,7 @@ def _services(
         requests=Requests(database, monitor.silences, clock=clock),
         handoffs=handoffs,
         history=HistoryWork(database, gateway, Backfill(database, reader, configs), monitor, clock=clock),
+        known=KnownWork(database, gateway, ledger, logs, clock=clock),
         clock=clock,
     )
 

@@ -8,12 +8,14 @@ from gidgethub.routing import Router
 from gidgethub.sansio import Event
 
 from bot.errors import GiveUp
+from bot.known_work import Trial
 from bot.services import Services
 from bot.work import (
     AGENT,
     BACKFILL,
     HAND_OFF,
     HELD,
+    KNOWN,
     LOOK_UP,
     NOTIFY,
     REFRESH,
@@ -46,6 +48,9 @@ class Dispatcher:
             await self._after_quiet_hours(job)
         elif job.kind in {BACKFILL, LOOK_UP}:
             await self._look_back(job)
+        elif job.kind == KNOWN:
+            trial = msgspec.json.decode(job.payload, type=Trial)
+            await self._services.known.try_out(trial, await self._repository(trial.repo_id))
         elif job.kind == "delivery" and job.event is not None:
             await self._deliver(job, job.event)
         else:

@@ -70,7 +70,7 @@ class GreenLogs:
     async def _read(self, repository: str, job_id: int, github: GitHub) -> bytes:
         try:
             async with github.log(repository, job_id) as pieces:
-                return await self._logs.green_lines(_first(pieces))
+                return await self._logs.green_lines(first_bytes(pieces))
         except NoLog:
             return b""
 
@@ -99,7 +99,7 @@ class Look:
             return b""
 
 
-async def _first(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def first_bytes(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The first 8 MB; the rest is not fetched."""
     size = 0
     async for piece in pieces:

@@ -36,14 +36,17 @@ class LogReader:
         self._child: _Child | None = None
         self._starting = asyncio.Lock()
 
-    async def classify(self, log: AsyncIterator[bytes], facts: JobFacts) -> Classification:
-        """The verdict on a log as it streams in; memory stays bounded whatever its size."""
-        async with self.opened(facts) as opened:
+    async def classify(self, log: AsyncIterator[bytes], facts: JobFacts, *, counted: bool = True) -> Classification:
+        """The verdict on a log as it streams in; memory stays bounded whatever its size.
+
+        `counted`: it is a failure's, of which the metrics tell.
+        """
+        async with self.opened(facts, counted=counted) as opened:
             await opened.feed(log)
             return await opened.verdict(facts)
 
     @asynccontextmanager
-    async def opened(self, facts: JobFacts) -> AsyncIterator[OpenLog]:
+    async def opened(self, facts: JobFacts, *, counted: bool = True) -> AsyncIterator[OpenLog]:
         """A log to be fed once and judged as often as more is learnt of its job."""
         child = await self._ready()
         log = OpenLog(child, child.new_number())
@@ -52,7 +55,7 @@ class LogReader:
             yield log
         finally:
             child.forget(log.number)
-            if log.last is not None:
+            if log.last is not None and counted:
                 self._judged(log.last.category.value, log.seconds)
 
     async def green_lines(self, log: AsyncIterator[bytes]) -> bytes:

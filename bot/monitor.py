@@ -16,6 +16,7 @@ from bot.github.gateway import Gateway
 from bot.github.spending import counted
 from bot.handoff import Allowance
 from bot.held import Held
+from bot.known_study import with_known
 from bot.perform.handoff import HandOffs
 from bot.perform.performer import Performer, pull_comment_key
 from bot.policy import RunFacts
@@ -26,7 +27,8 @@ from bot.reading import Reading, RunReader
 from bot.recorder import Recorder
 from bot.repo_config import DEFAULTS, RepoConfig
 from bot.suite_reading import SuiteReader
-from storage import effects, failures, issues, runs, waking, words
+from classifiers.model import OwnRule
+from storage import effects, failures, issues, known, runs, waking, words
 from storage.database import Database
 from storage.effects import check_run_key
 from storage.model import Failure, Issue, Repository, Run, Wake
@@ -83,7 +85,7 @@ class PipelineMonitor:
         elif run.conclusion in policy.READ_JOBS:
             github = await self._gateway.client(run.installation_id)
             settings = (await self._configs.of(repo, github)).settings
-            reading = await self._runs_reader.read(run, github, settings.own_rules, self._last_green)
+            reading = await self._runs_reader.read(run, github, await self._rules(repo, settings), self._last_green)
             await self._follow(run, repo, reading, github, settings, stale=stale)
         else:
             await self.seen(run, repo)
@@ -95,7 +97,7 @@ class PipelineMonitor:
         elif run.conclusion in policy.FAILED:
             github = await self._gateway.client(run.installation_id)
             settings = (await self._configs.of(repo, github)).settings
-            reading = await self._suites_reader.read(run, github, settings.own_rules)
+            reading = await self._suites_reader.read(run, github, await self._rules(repo, settings))
             await self._follow(run, repo, reading, github, settings, stale=False)
         else:
             await self.seen(run, repo)
@@ -194,9 +196,15 @@ class PipelineMonitor:
         for run in on_commit:
             if run.conclusion in policy.FAILED and run.event != "check_suite":
                 settings = (await self._configs.of(repo, github)).settings
-                reading = await self._runs_reader.read(run, github, settings.own_rules, self._last_green)
+                reading = await self._runs_reader.read(run, github, await self._rules(repo, settings), self._last_green)
                 await self._store(run, repo, reading, settings)
         await self.refresh(commit, repo, force=True)
+
+    async def _rules(self, repo: Repository, settings: RepoConfig) -> tuple[OwnRule, ...]:
+        """The repository's own rules, and what people taught in it."""
+        async with self._database.read() as conn:
+            taught = await known.taught(conn, repo.id)
+        return with_known(settings.own_rules, [one for one in taught if one.state == known.COUNTS])
 
     async def _last_green(self, run: Run) -> Run | None:
         async with self._database.read() as conn:

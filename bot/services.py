@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.github.gateway import Gateway
 from bot.history_work import HistoryWork
+from bot.known_work import KnownWork
 from bot.monitor import PipelineMonitor
 from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
@@ -25,4 +26,5 @@ class Services:
     requests: Requests
     handoffs: HandOffs
     history: HistoryWork
+    known: KnownWork
     clock: Callable[[], float]

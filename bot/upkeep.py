@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
+from bot.known_work import KnownWork
 from bot.sweep import Sweep
 from classifiers.fingerprint import VERSION
 from storage import joins, relearn, retention, rollups, schedules, waking, words
+from storage import known as taught
 from storage.database import Database
 from storage.errors import DatabaseUnavailable
 
@@ -32,12 +34,14 @@ class Upkeep:
         retention_days: int,
         excerpt_days: int,
         sweep: Sweep | None = None,
+        known: KnownWork | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._retention_days = retention_days
         self._excerpt_days = excerpt_days
         self._sweep = sweep
+        self._known = known
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -54,10 +58,11 @@ class Upkeep:
     async def once(self, *, sweeping: bool = True) -> None:
         """Do what is due now."""
         now = int(self._clock())
-        await self._database.write(lambda tx: words.wake(tx, now))
-        await self._database.write(lambda tx: waking.forget(tx, now))
+        await self._said_by_people(now)
         if self._sweep is not None and sweeping:
             await self._sweep.once()
+        if self._known is not None and sweeping:
+            await self._known.look()
         if await self._database.write(lambda tx: schedules.due(tx, f"fingerprints:{VERSION}", now, NEVER_AGAIN)):
             changed = await relearn.relearn(self._database)
             if changed:
@@ -75,3 +80,10 @@ class Upkeep:
             wrong = await rollups.reconcile_recent(self._database, now)
             if wrong:
                 log.warning("counts by day did not agree with the runs and were mended", rows=wrong)
+
+    async def _said_by_people(self, now: int) -> None:
+        """Ends what people said for a time, and what stopped mattering."""
+        await self._database.write(lambda tx: words.wake(tx, now))
+        await self._database.write(lambda tx: waking.forget(tx, now))
+        if await self._database.write(lambda tx: schedules.due(tx, "known failures", now, DAILY)):
+            await self._database.write(lambda tx: taught.retire(tx, now))

@@ -26,6 +26,9 @@ BACKFILL = "backfill"
 LOOK_UP = "lookup"
 """Ask GitHub what became of a run whose end nobody told; in the repository's lane, because it may report."""
 
+KNOWN = "known"
+"""Try a pattern that somebody wants to teach, in a lane of its own."""
+
 
 class Backfill(msgspec.Struct, frozen=True, kw_only=True):
     """Arguments of `BACKFILL`. Times in epoch seconds."""

@@ -27,7 +27,7 @@ from classifiers.severity import is_documentation, severity
 from classifiers.suggestions import suggestions_for
 
 MAX_FINDINGS = 12
-_CUT = "The repository's own rules took too long on this log; its rest was read without them."
+OWN_RULES_CUT = "The repository's own rules took too long on this log; its rest was read without them."
 _LIMITS = (timedelta(minutes=360), timedelta(minutes=60 * 24 * 5))
 """Time limits of a hosted and of a self-hosted job (docs.github.com, Actions limits)."""
 
@@ -59,7 +59,7 @@ def conclude(scan: Scan, facts: JobFacts, rules: RuleSet) -> Classification:
         ranking = rank(replace(known, hits=hits), parts, facts, rules)
         plain = _Case(scan, facts, ranking, evidence, rules).by_own_rule(plain)
     if scan.own_cut:
-        plain = replace(plain, reasons=(*plain.reasons, _CUT))
+        plain = replace(plain, reasons=(*plain.reasons, OWN_RULES_CUT))
     return plain
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, PrimaryKeyConstraint, Table, text
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, text
 
 from storage.columns import Real
 from storage.table_parts import KEYED, metadata, whole, words
@@ -64,5 +64,27 @@ pattern_joins = Table(
     words("under", None),
     whole("at", "0"),
     PrimaryKeyConstraint("installation_id", "fingerprint", name="pk_pattern_joins"),
+    **KEYED,
+)
+
+known_failures = Table(
+    "known_failures",
+    metadata,
+    whole("repo_id"),
+    words("id", None),
+    whole("installation_id", "0"),
+    words("pattern"),
+    words("category"),
+    words("state"),
+    words("by"),
+    whole("at", "0"),
+    whole("issue_number", "0"),
+    whole("matched", "0"),
+    words("confirmed_by"),
+    whole("confirmed_at", "0"),
+    whole("looks", "0"),
+    whole("next_look_at", "0"),
+    PrimaryKeyConstraint("repo_id", "id", name="pk_known_failures"),
+    Index("ix_known_failures_state", "state", "next_look_at"),
     **KEYED,
 )

@@ -12,6 +12,7 @@ from storage.columns import Blob, Real, RunnersUp, Small, TextList, Whole, Words
 
 # Kept in a file of their own, and to be had here like all the others.
 from storage.people_tables import corrections as corrections  # noqa: PLC0414
+from storage.people_tables import known_failures as known_failures  # noqa: PLC0414
 from storage.people_tables import mutes as mutes  # noqa: PLC0414
 from storage.people_tables import pattern_joins as pattern_joins  # noqa: PLC0414
 from storage.people_tables import wakes as wakes  # noqa: PLC0414

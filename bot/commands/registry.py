@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, replace
 
 from bot.actions import Request
-from bot.commands import classify, dashboard, explain, flaky, health, mute, notify, patterns, rerun, status
+from bot.commands import classify, dashboard, explain, flaky, health, known, mute, notify, patterns, rerun, status
 from bot.commands import help as help_command
 from bot.commands.spec import Command, CommandContext, Invocation, Who
 from bot.errors import UserError
@@ -22,6 +22,7 @@ COMMANDS: tuple[Command, ...] = (
     rerun.COMMAND,
     *mute.COMMANDS,
     classify.COMMAND,
+    known.COMMAND,
     notify.COMMAND,
     help_command.COMMAND,
 )

@@ -316,6 +316,16 @@ class GitHub:
         )
         read(answer, ReactionShape)
 
+    async def thumbs_up(self, repository: str, comment_id: int) -> list[str]:
+        """The logins of people, bots left out, who reacted to a comment with a thumbs-up; the first hundred."""
+        answer = await self._transport.get(
+            "/repos/{owner}/{repo}/issues/comments/{id}/reactions?content=%2B1&per_page=100",
+            **_names(repository),
+            id=str(comment_id),
+        )
+        found = [read(each, ReactionShape) for each in answer]
+        return [each.user.login for each in found if each.user is not None and each.user.type != "Bot"]
+
     # -- pull requests -----------------------------------------------------------------------------------
 
     async def pulls_of_commit(self, repository: str, commit: str) -> list[PullShape]:

@@ -97,6 +97,7 @@ class TokenShape(Shape, frozen=True):
 
 class ReactionShape(Shape, frozen=True):
     id: int
+    user: UserShape | None = None
 
 
 class AppShape(Shape, frozen=True):

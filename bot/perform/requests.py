@@ -9,11 +9,12 @@ from typing import assert_never
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.actions import Correct, LiftMute, Notify, Request, Rerun, SetMute
+from bot.actions import ConfirmKnown, Correct, ForgetKnown, LiftMute, Notify, Request, Rerun, SetMute, Teach
 from bot.errors import Forbidden, GitHubRefused, UserError
 from bot.github.client import GitHub
+from bot.known_work import confirm, order_trial
 from bot.work import NOTIFY, REFRESH, Follow
-from storage import effects, inbox, words
+from storage import effects, inbox, known, words
 from storage.database import Database
 from storage.model import Correction, Mute, Repository
 
@@ -52,6 +53,12 @@ class Requests:
                     await self._correct(request, asker, repo)
                 case Notify():
                     await self._notify(request, asker, repo)
+                case Teach(one):
+                    await self._database.write(lambda tx, one=one: order_trial(tx, one))  # type: ignore[misc]
+                case ConfirmKnown(known_id):
+                    await self._confirm(known_id, asker, repo)
+                case ForgetKnown(known_id):
+                    await self._database.write(lambda tx, which=known_id: known.remove(tx, repo.id, which))  # type: ignore[misc]
                 case _:
                     assert_never(request)
 
@@ -112,6 +119,16 @@ class Requests:
         )
         await self._database.write(lambda tx: words.correct(tx, word))
         await self._follow(REFRESH, (request.fingerprint,), asker, repo)
+
+    async def _confirm(self, known_id: str, asker: Asker, repo: Repository) -> None:
+        now = int(self._clock())
+
+        async def count(tx: AsyncConnection) -> None:
+            for one in await known.taught(tx, repo.id):
+                if one.id == known_id and one.state == known.PROPOSED:
+                    await confirm(tx, one, asker.login, now)
+
+        await self._database.write(count)
 
     async def _notify(self, request: Notify, asker: Asker, repo: Repository) -> None:
         """UserError where no notice would be made of any of them."""

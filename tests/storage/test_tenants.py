@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import insert
 
 import storage
-from storage import effects, failures, installations, issues, runs, scopes, words
+from storage import effects, failures, installations, issues, known, runs, scopes, words
 from storage.failures import failures_of_run
+from storage.known import Known
 from storage.model import Correction, Installation, Issue, Mute, Repository, Wake
 from storage.rows import values_of
 from storage.tables import wakes
@@ -118,6 +119,11 @@ class Tenant:
             by=self.name, at=NOW,
         )  # fmt: skip
         await database.write(lambda tx: words.mute(tx, mute))
+        taught = Known(
+            repo_id=repo.id, id="1a2b3c", installation_id=self.installation, pattern="gave up", category="build",
+            state="counts", by=self.name, at=START, issue_number=12, confirmed_by=self.name, confirmed_at=START,
+        )  # fmt: skip
+        await database.write(lambda tx: known.save(tx, taught))
         wake = Wake(
             repo_id=repo.id, installation_id=self.installation, fingerprint="f1", at=NOW, cause="rate", count=5,
             before=1.0, branch="main", by=self.name, muted_at=START, run_id=1, run_attempt=1,
