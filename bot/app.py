@@ -27,6 +27,7 @@ from bot.log_reader import LogReader
 from bot.metrics import Metrics
 from bot.monitor import PipelineMonitor
 from bot.orders import Orders
+from bot.perform.digests import Digests
 from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
 from bot.perform.performer import Performer
@@ -181,6 +182,7 @@ def _services(
         ledger=ledger,
         requests=Requests(database, monitor.silences, clock=clock),
         handoffs=handoffs,
+        digests=Digests(database, gateway, ledger, configs, clock=clock),
         history=HistoryWork(database, gateway, Backfill(database, reader, configs), monitor, clock=clock),
         known=KnownWork(database, gateway, ledger, logs, clock=clock),
         clock=clock,

@@ -13,6 +13,7 @@ from bot.services import Services
 from bot.work import (
     AGENT,
     BACKFILL,
+    DIGEST,
     HAND_OFF,
     HELD,
     KNOWN,
@@ -25,6 +26,7 @@ from bot.work import (
     Follow,
     LookUp,
     Release,
+    Week,
     Weigh,
 )
 from storage import installations
@@ -46,6 +48,9 @@ class Dispatcher:
             await self._hand_off(job)
         elif job.kind in {HELD, RELEASE}:
             await self._after_quiet_hours(job)
+        elif job.kind == DIGEST:
+            week = msgspec.json.decode(job.payload, type=Week)
+            await self._services.digests.post(week, await self._repository(week.repo_id))
         elif job.kind in {BACKFILL, LOOK_UP}:
             await self._look_back(job)
         elif job.kind == KNOWN:

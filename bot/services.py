@@ -9,6 +9,7 @@ from bot.github.gateway import Gateway
 from bot.history_work import HistoryWork
 from bot.known_work import KnownWork
 from bot.monitor import PipelineMonitor
+from bot.perform.digests import Digests
 from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
 from bot.perform.requests import Requests
@@ -27,4 +28,5 @@ class Services:
     handoffs: HandOffs
     history: HistoryWork
     known: KnownWork
+    digests: Digests
     clock: Callable[[], float]

@@ -1,0 +1,149 @@
+"""The weekly digest: ordered by the clock for every repository that had runs, posted where it is wanted, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.config_source import ConfigSource
+from bot.errors import Forbidden, Gone, NotFound, Retry
+from bot.github.client import GitHub
+from bot.github.gateway import Gateway
+from bot.perform.comments import comment_thing
+from bot.perform.ledger import Ledger
+from bot.perform.standing import standing_issue
+from bot.quiet import quiet_until
+from bot.render.digest import digest, digest_issue
+from bot.work import DIGEST, Week
+from storage import dashboards, digests, effects, inbox, installations, schedules
+from storage.database import Database
+from storage.digests import WEEK, Digest
+from storage.model import HISTORY, Repository
+from storage.scopes import of_repository
+from storage.windows import DAY, HOUR, Window
+
+log = structlog.get_logger(__name__)
+
+_MONDAY = 4 * DAY + 6 * HOUR
+"""1970 began on a Thursday; a week ends on Monday at 06:00 UTC."""
+APART_MS = 2_000
+"""Between two repositories, so that a Monday morning is no burst."""
+
+
+def week_end(now: int) -> int:
+    """The last Monday, 06:00 UTC."""
+    return (now - _MONDAY) // WEEK * WEEK + _MONDAY
+
+
+async def order(database: Database, now: int) -> int:
+    """Once a week: a unit of work for each repository that had runs; how many. Of the week of the start nothing."""
+    until = week_end(now)
+
+    async def enqueue(tx: AsyncConnection) -> int:
+        reached = await schedules.reached(tx, "digests")
+        await schedules.mark(tx, "digests", until)
+        if reached is None or reached >= until:
+            return 0
+        found = await digests.active(tx, until - WEEK, until)
+        for place, repo_id in enumerate(found):
+            repo = await installations.repository(tx, repo_id)
+            if repo is not None and repo.removed_at is None:
+                await _enqueue(tx, repo, until, now * 1000 + place * APART_MS)
+        return len(found)
+
+    async with database.read() as conn:
+        if (await schedules.reached(conn, "digests") or 0) >= until:
+            return 0
+    return await database.write(enqueue)
+
+
+async def _enqueue(tx: AsyncConnection, repo: Repository, until: int, at_ms: int) -> None:
+    await inbox.enqueue(
+        tx,
+        kind=DIGEST,
+        dedupe=f"{DIGEST}:{repo.id}:{until}",
+        lane=f"repo:{repo.id}:{DIGEST}",
+        args=msgspec.json.encode(Week(repo_id=repo.id, until=until)),
+        run_at_ms=at_ms,
+        installation_id=repo.installation_id,
+        priority=HISTORY,
+    )
+
+
+class Digests:
+    """Posts one week of one repository."""
+
+    def __init__(
+        self,
+        database: Database,
+        gateway: Gateway,
+        ledger: Ledger,
+        configs: ConfigSource,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._ledger = ledger
+        self._configs = configs
+        self._clock = clock
+
+    async def post(self, week: Week, repo: Repository) -> None:
+        """A comment on the repository's digest issue. Retry, at no cost, while it is quiet there."""
+        github = await self._gateway.client(repo.installation_id)
+        settings = (await self._configs.of(repo, github)).settings
+        if settings.digest != "weekly" or not settings.enabled:
+            return
+        now = int(self._clock())
+        until = quiet_until(settings.quiet_hours, now)
+        if until is not None:
+            raise Retry("the digest waits for the end of the quiet hours", after=until - now, counts=False)
+        async with self._database.read() as conn:
+            found = await _digest(conn, repo, week.until)
+        try:
+            await self._say(found, repo, github)
+        except (Forbidden, Gone, NotFound) as error:
+            log.warning("the digest could not be posted", repository=repo.full_name, reason=str(error))
+
+    async def _say(self, found: Digest, repo: Repository, github: GitHub) -> None:
+        key = f"{DIGEST}:{repo.id}"
+        text = digest_issue(repo.full_name, key)
+        said = f"{key}:{found.until}"
+        for attempt in range(2):
+            made = await self._ledger.keep(standing_issue(repo, github, key=key, kind=DIGEST, text=text))
+            comment = comment_thing(
+                repo,
+                github,
+                int(made.external_id),
+                kind=DIGEST,
+                key=said,
+                text=digest(found, said),
+                since=found.until,
+            )
+            try:
+                await self._ledger.keep(comment)
+            except (Gone, NotFound):
+                # Somebody deleted the issue: one more is made, and that is all.
+                if attempt:
+                    raise
+                await self._database.write(lambda tx: effects.forget(tx, key))
+            else:
+                return
+
+
+async def _digest(conn: AsyncConnection, repo: Repository, until: int) -> Digest:
+    since, scope = until - WEEK, of_repository(repo)
+    return Digest(
+        repository=repo.full_name,
+        since=since,
+        until=until,
+        runs=await dashboards.total(conn, scope, Window(since, until, until)),
+        before=await dashboards.total(conn, scope, Window(since - WEEK, since, since)),
+        broken=await digests.broken(conn, repo.id, since, until),
+        mended=await digests.mended(conn, repo.id, since, until),
+        seconds=await digests.spent(conn, repo.id, since, until),
+        slower=await digests.slower(conn, repo.id, since, until),
+    )
