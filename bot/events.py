@@ -231,7 +231,11 @@ def parse(data: object, shape: type[EventT]) -> EventT:
     try:
         return msgspec.convert(data, shape)
     except (msgspec.ValidationError, ValueError) as error:
-        raise Unreadable(f"payload of {shape.__name__} cannot be read: {error}") from error
+        name = next((name for name, known in EVENTS.items() if known is shape), shape.__name__)
+        told = str(error).replace("`", "").replace(" - at ", " at ")
+        raise Unreadable(
+            f"this {name} payload is not as GitHub describes it ({told}); a newer version may know it"
+        ) from error
 
 
 def epoch(moment: datetime | None) -> int | None:

@@ -133,7 +133,7 @@ def judge_queue(facts: QueueFacts) -> list[Check]:
     often = sorted(facts.reasons.items(), key=lambda pair: -pair[1])[:_MANY_REASONS]
     reasons = "; ".join(f"{count} × {one_line(reason, 120) or 'no reason'}" for reason, count in often)
     remedy = "see `pipeline inbox list --state dead`, mend the cause, then `pipeline inbox revive ID` or `drop ID`"
-    return [*checks, warning("dead deliveries", f"{facts.dead}: {reasons}", remedy)]
+    return [*checks, warning("dead deliveries", f"{facts.dead} ({reasons})", remedy)]
 
 
 def judge_server(*, answers: int | None, holder: int | None, ready: str | None) -> Check:

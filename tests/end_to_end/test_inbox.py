@@ -146,3 +146,21 @@ async def test_no_database_is_an_empty_inbox_and_nothing_to_revive(tmp_path: Pat
     code, said = await pipeline(tmp_path, url, "inbox", "revive", "1")
     assert (code, "there is no database" in said) == (1, True), said
     assert not (tmp_path / "none.db").exists()
+
+
+async def test_a_delivery_that_nobody_can_read_ends_dead_and_dies_again_when_it_is_revived(world: World) -> None:
+    run = world.run()
+    delivery = deliveries.workflow_run(world.state, run)
+    delivery.payload["workflow_run"]["run_attempt"] = "first"
+    assert await world.send(delivery) == 202
+    [reason] = (await world.settled()).values()
+    assert reason.startswith("this workflow_run payload is not as GitHub describes it")
+    assert "$.workflow_run.run_attempt" in reason
+    async with world.parts.database.read() as conn:
+        [dead] = await inbox_admin.list_jobs(conn, "dead", 10)
+    assert await world.parts.database.write(lambda tx: inbox_admin.revive(tx, [dead.id], 0)) == [dead.id]
+    assert list((await world.settled()).values()) == [reason]
+    world.job(run)
+    await world.send_run(run)
+    assert list((await world.settled()).values()) == [reason]
+    assert len(world.check_runs) == 1

@@ -245,7 +245,7 @@ def test_the_queue_tells_of_old_work_and_of_the_dead_by_reason() -> None:
     checks = judge_queue(QueueFacts(3, 0, 5, 4000.0, {"GitHub answered 403": 4, "no log": 1}))
     assert statuses(checks) == {"queue": "warning", "dead deliveries": "warning"}
     assert "1 h" in checks[0].message
-    assert checks[1].message == "5: 4 × GitHub answered 403; 1 × no log"
+    assert checks[1].message == "5 (4 × GitHub answered 403; 1 × no log)"
     assert set(statuses(judge_queue(QueueFacts(0, 1, 0, None))).values()) == {"ok"}
 
 
