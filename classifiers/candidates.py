@@ -9,8 +9,9 @@ to the end of every line that begins like it.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from classifiers.pattern_tree import Group, Piece, endless, optional, parsed, text_of
+from classifiers.pattern_tree import Group, Piece, endless, optional, parsed
 
 TELLING = 5.0
 """Characters that a stretch has to have, so that it is not in every other line."""
@@ -23,7 +24,20 @@ _Stretch = tuple[float, list[Piece]]
 """How telling it is, and its pieces."""
 
 
-def candidate(pattern: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A shortened pattern, and the set that it belongs into.
+
+    Every new state of an automaton is made by looking at all patterns that may be under way, so those that can begin
+    only where a line does (0) are kept from those that begin anywhere (1), and from both what has wildcards or letters
+    of either case left (2).
+    """
+
+    pattern: str
+    company: int
+
+
+def candidate(pattern: str) -> Candidate:
     """The shorter pattern; the pattern itself where nothing would be left of it."""
     flags = _FLAGS.match(pattern)
     opening = flags[0] if flags else ""
@@ -31,26 +45,16 @@ def candidate(pattern: str) -> str:
     for part in tree.alternatives:
         _trim(part)
     if not all(tree.alternatives):
-        return pattern
-    stretches = [_best(part, []) for part in tree.alternatives]
-    if min(weight for weight, _ in stretches) < TELLING:
-        return opening + tree.inside
-    for _, part in stretches:
-        _trim(part)
-    return opening + "|".join(text_of(part) for _, part in stretches)
-
-
-def company(pattern: str) -> int:
-    """The number of the set that a candidate belongs into.
-
-    Every new state of an automaton is made by looking at all patterns that may be under way, so those that can begin
-    only where a line does (0) are kept from those that begin anywhere (1), and from both what has wildcards or letters
-    of either case left (2).
-    """
-    tree = parsed(pattern)
-    if "(?i" in pattern or not _steady(tree):
-        return 2
-    return 0 if _anchored(tree) else 1
+        return Candidate(pattern, 2)
+    steady = _steady(tree)
+    if not steady:
+        stretches = [_best(part, []) for part in tree.alternatives]
+        if min(weight for weight, _ in stretches) >= TELLING:
+            tree = Group("", [part for _, part in stretches])
+            for part in tree.alternatives:
+                _trim(part)
+            steady = _steady(tree)
+    return Candidate(opening + tree.inside, 2 if opening or not steady else 0 if _anchored(tree) else 1)
 
 
 def _anchored(group: Group) -> bool:
@@ -84,13 +88,14 @@ def _best(part: list[Piece], before: list[Piece]) -> _Stretch:
 
 def _steady(group: Group) -> bool:
     """Whether nothing in it is repeated without limit but what is narrow."""
-    return all(
-        not endless(quantifier) and _steady(piece)
-        if isinstance(piece, Group)
-        else not endless(quantifier) or _NARROW.fullmatch(piece) is not None
-        for part in group.alternatives
-        for piece, quantifier in part
-    )
+    for part in group.alternatives:
+        for piece, quantifier in part:
+            if isinstance(piece, Group):
+                if endless(quantifier) or not _steady(piece):
+                    return False
+            elif quantifier and endless(quantifier) and _NARROW.fullmatch(piece) is None:
+                return False
+    return True
 
 
 def _weight(part: list[Piece]) -> float:

@@ -11,8 +11,6 @@ from typing import Any, Protocol, cast
 
 import re2
 
-from classifiers.candidates import candidate
-
 MAX_MEMORY = 64 << 20
 """Budget of one automaton in bytes; a set that needs more fails loudly when it is compiled."""
 
@@ -84,7 +82,7 @@ class PatternSet:
         self._set = re2.Set.SearchSet(_options())
         for pattern in patterns:
             try:
-                self._set.Add(_anchored(candidate(pattern)))
+                self._set.Add(_anchored(pattern))
             except re2.error as error:
                 raise PatternError(f"{pattern}: {_words(error)}") from error
         self._set.Compile()

@@ -11,7 +11,6 @@ _TOKEN = re.compile(
     r"|[*+?]\??|\{\d+(?:,\d*)?\}\??|.",
     re.DOTALL,
 )
-_ENDLESS = re.compile(r"[*+]|\{\d+,\}")
 
 
 class Group:
@@ -59,9 +58,9 @@ def parsed(pattern: str) -> Group:
 
 def endless(quantifier: str) -> bool:
     """Whether there is no limit to how often."""
-    return _ENDLESS.match(quantifier) is not None
+    return bool(quantifier) and (quantifier[0] in "*+" or quantifier.endswith((",}", ",}?")))
 
 
 def optional(quantifier: str) -> bool:
     """Whether none at all will do."""
-    return quantifier.startswith(("*", "?", "{0,"))
+    return bool(quantifier) and quantifier.startswith(("*", "?", "{0,"))

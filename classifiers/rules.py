@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 
-from classifiers.candidates import candidate, company
+from classifiers.candidates import candidate
 from classifiers.engine import Match, Pattern, PatternSet, compile_pattern
 from classifiers.model import Category, Severity
 
@@ -151,10 +151,11 @@ class RuleSet:
 
     @cached_property
     def sets(self) -> tuple[tuple[tuple[int, ...], PatternSet], ...]:
-        """(indices of its rules, set) for every part of the rules."""
+        """(indices of its rules, set) for every part of the rules that is searched for together."""
+        candidates = [candidate(rule.pattern) for rule in self.rules]
         return tuple(
-            (part, PatternSet([self.rules[at].pattern for at in part], [_sample(self.rules[at]) for at in part]))
-            for part in _parts(self.rules)
+            (part, PatternSet([candidates[at].pattern for at in part], [_sample(self.rules[at]) for at in part]))
+            for part in _parts([each.company for each in candidates])
         )
 
     def prove(self) -> None:
@@ -168,11 +169,10 @@ class RuleSet:
         return tuple((compile_pattern(f"(?i){command.pattern}"), command) for command in self.commands)
 
 
-def _parts(rules: Sequence[Rule]) -> Iterable[tuple[int, ...]]:
-    """Rules that are searched for together."""
-    numbers = [company(candidate(rule.pattern)) for rule in rules]
-    for number in sorted(set(numbers)):
-        indices = [index for index, other in enumerate(numbers) if other == number]
+def _parts(companies: Sequence[int]) -> Iterable[tuple[int, ...]]:
+    """Indices of the rules of one company, at most so many in one set."""
+    for company in sorted(set(companies)):
+        indices = [index for index, other in enumerate(companies) if other == company]
         for start in range(0, len(indices), SET_SIZE):
             yield tuple(indices[start : start + SET_SIZE])
 
