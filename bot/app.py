@@ -27,6 +27,7 @@ from bot.log_reader import LogReader
 from bot.metrics import Metrics
 from bot.monitor import PipelineMonitor
 from bot.orders import Orders
+from bot.perform.boards import Boards
 from bot.perform.digests import Digests
 from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
@@ -182,6 +183,7 @@ def _services(
         ledger=ledger,
         requests=Requests(database, monitor.silences, clock=clock),
         handoffs=handoffs,
+        boards=Boards(database, gateway, ledger, configs, clock=clock),
         digests=Digests(database, gateway, ledger, configs, clock=clock),
         history=HistoryWork(database, gateway, Backfill(database, reader, configs), monitor, clock=clock),
         known=KnownWork(database, gateway, ledger, logs, clock=clock),

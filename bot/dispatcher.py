@@ -13,6 +13,7 @@ from bot.services import Services
 from bot.work import (
     AGENT,
     BACKFILL,
+    DASHBOARD,
     DIGEST,
     HAND_OFF,
     HELD,
@@ -23,6 +24,7 @@ from bot.work import (
     RELEASE,
     Assign,
     Backfill,
+    Draw,
     Follow,
     LookUp,
     Release,
@@ -48,6 +50,9 @@ class Dispatcher:
             await self._hand_off(job)
         elif job.kind in {HELD, RELEASE}:
             await self._after_quiet_hours(job)
+        elif job.kind == DASHBOARD:
+            draw = msgspec.json.decode(job.payload, type=Draw)
+            await self._services.boards.draw(draw, await self._repository(draw.repo_id))
         elif job.kind == DIGEST:
             week = msgspec.json.decode(job.payload, type=Week)
             await self._services.digests.post(week, await self._repository(week.repo_id))

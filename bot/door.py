@@ -13,6 +13,7 @@ from storage.model import RECORD, REPORT
 ACTIONS_SLUG = "github-actions"
 COMMAND = "/pipeline"
 LABEL = "pipeline-failure"
+BOARD_LABEL = "pipeline-dashboard"
 
 
 class NotAnObject(ValueError):
@@ -116,7 +117,8 @@ def _is_ours(event: str, door: _Door, app_id: int | None) -> bool:
         return COMMAND in ((door.comment.body if door.comment else None) or "").lower()
     if event == "issues":
         labels = (door.issue.labels if door.issue else None) or []
-        return any(label.name == LABEL for label in labels)
+        wanted = BOARD_LABEL if door.action == "edited" else LABEL
+        return any(label.name == wanted for label in labels)
     return True
 
 

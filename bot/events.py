@@ -159,6 +159,7 @@ class IssueShape(Shape, frozen=True):
     state: str = "open"
     state_reason: str | None = None
     user: Account | None = None
+    body: str | None = None
     pull_request: dict[str, object] | None = None
     """Present where it is a pull request."""
 
@@ -174,14 +175,29 @@ class IssueCommentEvent(Shape, frozen=True):
     sender: Account | None = None
 
 
+class Before(Shape, frozen=True, rename={"from_": "from"}):
+    from_: str | None = None
+
+
+class Changes(Shape, frozen=True):
+    body: Before | None = None
+
+
 class IssuesEvent(Shape, frozen=True):
-    """`issues`: closed, reopened, deleted, transferred matter for the issues that are ours."""
+    """`issues`: closed, reopened, deleted, transferred matter for issues of failures, edited for the dashboard."""
 
     action: str
     issue: IssueShape
     repository: RepositoryRef
     installation: InstallationRef | None = None
     sender: Account | None = None
+    changes: Changes | None = None
+
+    @property
+    def before(self) -> str:
+        """The body before it was edited; empty where it was not."""
+        body = self.changes.body if self.changes else None
+        return (body.from_ if body else None) or ""
 
 
 class InstallationShape(Shape, frozen=True):

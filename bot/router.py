@@ -9,7 +9,7 @@ from enum import Enum
 from gidgethub.routing import Router
 from gidgethub.sansio import Event
 
-from bot.handlers import check_run, check_suite, installation, issue_comment, issues, workflow_run
+from bot.handlers import check_run, check_suite, dashboard, installation, issue_comment, issues, workflow_run
 from bot.services import Services
 from storage.model import ANSWER, RECORD, REPORT
 
@@ -53,6 +53,7 @@ ROUTES: tuple[Route, ...] = (
     Route("check_run", "rerequested", Lane.REPOSITORY, check_run.rerequested),
     Route("check_run", "requested_action", Lane.REPOSITORY, check_run.pressed),
     Route("issue_comment", "created", Lane.COMMANDS, issue_comment.created),
+    Route("issues", "edited", Lane.COMMANDS, dashboard.edited),
     Route("issues", "closed", Lane.REPOSITORY, issues.closed),
     Route("issues", "reopened", Lane.REPOSITORY, issues.reopened),
     Route("issues", "deleted", Lane.REPOSITORY, issues.vanished),

@@ -9,6 +9,7 @@ from bot.github.gateway import Gateway
 from bot.history_work import HistoryWork
 from bot.known_work import KnownWork
 from bot.monitor import PipelineMonitor
+from bot.perform.boards import Boards
 from bot.perform.digests import Digests
 from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
@@ -29,4 +30,5 @@ class Services:
     history: HistoryWork
     known: KnownWork
     digests: Digests
+    boards: Boards
     clock: Callable[[], float]

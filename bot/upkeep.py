@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from bot.known_work import KnownWork
-from bot.perform import digests
+from bot.perform import boards, digests
 from bot.sweep import Sweep
 from classifiers.fingerprint import VERSION
 from storage import joins, relearn, retention, rollups, schedules, waking, words
@@ -72,9 +72,16 @@ class Upkeep:
             joined = await joins.join_near(self._database, now)
             if joined:
                 log.info("near failures joined to patterns", fingerprints=joined)
+        await self._told_by_the_clock(now)
+        await self._forget(now)
+
+    async def _told_by_the_clock(self, now: int) -> None:
         wanted = await digests.order(self._database, now)
         if wanted:
             log.info("weekly digests are looked after", repositories=wanted)
+        await boards.order(self._database, now)
+
+    async def _forget(self, now: int) -> None:
         if await self._database.write(lambda tx: schedules.due(tx, "prune", now, DAILY)):
             gone = await retention.prune(
                 self._database, now, retention_days=self._retention_days, excerpt_days=self._excerpt_days

@@ -20,6 +20,8 @@ RELEASE = "release"
 """Tell what was held back in quiet hours."""
 DIGEST = "digest"
 """Post the summary of a week; in a lane of its own."""
+DASHBOARD = "dashboard"
+"""Write the dashboard issue of a repository; in a lane of its own."""
 
 BACKFILL = "backfill"
 """Read the history of a repository, a slice at a time, in a lane of its own."""
@@ -53,6 +55,16 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
 
     repo_id: int
     until: int
+
+
+class Draw(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `DASHBOARD`."""
+
+    repo_id: int
+    force: bool = False
+    """Although it says the same: somebody edited it."""
+    said: str = ""
+    """What became of the box that was ticked."""
 
 
 class LookUp(msgspec.Struct, frozen=True, kw_only=True):

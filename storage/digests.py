@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, exists, func, select
 
 from storage.dashboards import Tally
 from storage.tables import pipeline_failures, pipeline_jobs, pipeline_runs
@@ -134,6 +134,12 @@ async def active(conn: AsyncConnection, since: int, until: int) -> list[int]:
     """The repositories in which a run ended within the time."""
     query = select(_runs.repo_id).where(_runs.completed_at >= since, _runs.completed_at < until, _runs.latest == 1)
     return sorted((await conn.execute(query.distinct())).scalars())
+
+
+async def ended_since(conn: AsyncConnection, repo_id: int, since: int) -> bool:
+    """Whether a run ended in a repository at or after `since`."""
+    query = select(exists().where(_runs.repo_id == repo_id, _runs.completed_at >= since, _runs.latest == 1))
+    return bool((await conn.execute(query)).scalar())
 
 
 _ITS_JOB = and_(

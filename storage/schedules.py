@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from storage.rows import insert_into
 from storage.tables import schedules
@@ -39,6 +39,33 @@ async def mark(tx: AsyncConnection, name: str, at: int) -> None:
     forward = schedules.c.last_run_at < insert.excluded.last_run_at
     learnt = {"next_run_at": at, "last_run_at": at}
     await tx.execute(insert.on_conflict_do_update(index_elements=["name"], set_=learnt, where=forward))
+
+
+async def next_at(conn: AsyncConnection, name: str) -> int | None:
+    """When a task is due; None where nobody has planned it."""
+    query = select(schedules.c.next_run_at).where(schedules.c.name == name)
+    at: int | None = (await conn.execute(query)).scalar_one_or_none()
+    return at
+
+
+async def put(tx: AsyncConnection, name: str, now: int, every_s: int) -> None:
+    """A task was done now, whether it was due or not; it is due again after `every_s` seconds."""
+    times = {"next_run_at": now + every_s, "last_run_at": now}
+    insert = insert_into(tx, schedules).values(name=name, **times)
+    await tx.execute(insert.on_conflict_do_update(index_elements=["name"], set_=times))
+
+
+async def overdue(conn: AsyncConnection, prefix: str, now: int) -> list[tuple[str, int]]:
+    """The tasks whose name begins so and that are due, with when they were done last."""
+    query = select(schedules.c.name, schedules.c.last_run_at).where(
+        schedules.c.name >= prefix, schedules.c.name < prefix + "~", schedules.c.next_run_at <= now
+    )
+    return [(row.name, row.last_run_at or 0) for row in await conn.execute(query)]
+
+
+async def forget(tx: AsyncConnection, name: str) -> None:
+    """Nobody wants it any more."""
+    await tx.execute(delete(schedules).where(schedules.c.name == name))
 
 
 async def hasten(tx: AsyncConnection, name: str, at: int) -> None:

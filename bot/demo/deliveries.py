@@ -97,11 +97,19 @@ def issue_comment(
 
 
 def issues(
-    state: GitHubState, full_name: str, issue: IssueRecord, action: str = "closed", *, sender: str = "octocat"
+    state: GitHubState,
+    full_name: str,
+    issue: IssueRecord,
+    action: str = "closed",
+    *,
+    sender: str = "octocat",
+    before: str = "",
 ) -> Delivery:
-    """An issue was opened, closed, reopened, labeled, …"""
+    """An issue was opened, closed, reopened, labeled, edited (`before` is the old body), …"""
     repository = state.repository(full_name)
-    payload = {"action": action, "issue": issue_json(state, repository, issue)}
+    payload: Json = {"action": action, "issue": issue_json(state, repository, issue)}
+    if action == "edited":
+        payload["changes"] = {"body": {"from": before}}
     return _of_repository(state, repository, state.user(sender), "issues", payload)
 
 

@@ -6,6 +6,7 @@ from gidgethub.sansio import Event
 
 from bot.events import WorkflowRunEvent, is_outdated, parse, run_of_workflow
 from bot.handlers.repositories import repository_of
+from bot.policy import FAILED
 from bot.services import Services
 
 
@@ -20,4 +21,7 @@ async def completed(event: Event, services: Services) -> None:
     """completed: once for each attempt."""
     parsed = parse(event.data, WorkflowRunEvent)
     repo = await repository_of(services.database, parsed.repository, parsed.installation)
-    await services.monitor.completed(run_of_workflow(parsed), repo, stale=is_outdated(parsed))
+    run = run_of_workflow(parsed)
+    await services.monitor.completed(run, repo, stale=is_outdated(parsed))
+    if run.conclusion in FAILED:
+        await services.boards.follow(repo)
