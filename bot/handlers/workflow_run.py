@@ -6,8 +6,8 @@ from gidgethub.sansio import Event
 
 from bot.events import WorkflowRunEvent, is_outdated, parse, run_of_workflow
 from bot.handlers.repositories import repository_of
-from bot.policy import FAILED
 from bot.services import Services
+from storage.merging import COUNTED
 
 
 async def started(event: Event, services: Services) -> None:
@@ -23,5 +23,5 @@ async def completed(event: Event, services: Services) -> None:
     repo = await repository_of(services.database, parsed.repository, parsed.installation)
     run = run_of_workflow(parsed)
     await services.monitor.completed(run, repo, stale=is_outdated(parsed))
-    if run.conclusion in FAILED:
+    if run.conclusion in COUNTED and run.conclusion != "success":
         await services.boards.follow(repo)
