@@ -38,24 +38,29 @@ def reread(stored: Stored, rules: RuleSet) -> Reread:
         default_branch=stored.default_branch,
     )
     read = classify([f"{line}\n".encode() for line in lines], facts, rules)
-    new = None if _stays(stored, read, rules) else _verdict(stored, read)
-    return Reread(stored, new, message_only=not any(line.strip() for line in excerpt))
+    message_only = not any(line.strip() for line in excerpt)
+    new = None if _stays(stored, read, rules, message_only=message_only) else _verdict(stored, read)
+    return Reread(stored, new, message_only)
 
 
-def _stays(stored: Stored, read: Classification, rules: RuleSet) -> bool:
+def _stays(stored: Stored, read: Classification, rules: RuleSet, *, message_only: bool) -> bool:
     failure = stored.failure
-    known = {rule.id: rule for rule in rules.rules}
-    before = known.get(failure.rule or "")
+    before = next((rule for rule in rules.rules if rule.id == failure.rule), None)
+    again = [one.message for one in read.findings if one.rule == failure.rule]
     if read.rule is None or read.generic:
         # An excerpt lacks what stood around it: that it alone says little is no reason to forget what the log said.
         return before is not None or failure.rule is None or not failure.message.strip()
-    if read.rule == failure.rule and read.category == stored.category:
-        return any(one.rule == failure.rule and one.message == failure.message for one in read.findings)
+    if before is not None and message_only and not again:
+        # A message is without what its tool had put around it: that its rule does not know it is no wonder.
+        return True
+    if before is not None and read.rule == failure.rule and failure.message in again:
+        # Where the rule leaves the category to the step's command, the whole log knew that better.
+        return before.category is None or read.category == stored.category
     if failure.rule is None and stored.category == Category.TIMEOUT:
         # It was told by the job's duration, which stands in no line.
         return True
     lost_before = any(one.rule == read.rule for one in failure.runners_up)
-    return lost_before and any(one.rule == failure.rule for one in read.findings)
+    return lost_before and bool(again)
 
 
 def _verdict(stored: Stored, read: Classification) -> NewVerdict:
