@@ -33,6 +33,7 @@ from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
 from bot.perform.performer import Performer
 from bot.perform.requests import Requests
+from bot.perform.warnings import Warnings
 from bot.probes import Probes
 from bot.proxy import Proxy
 from bot.reading import RunReader
@@ -184,6 +185,7 @@ def _services(
         requests=Requests(database, monitor.silences, clock=clock),
         handoffs=handoffs,
         boards=Boards(database, gateway, ledger, configs, clock=clock),
+        warnings=Warnings(database, gateway, ledger, configs, clock=clock),
         digests=Digests(database, gateway, ledger, configs, clock=clock),
         history=HistoryWork(database, gateway, Backfill(database, reader, configs), monitor, clock=clock),
         known=KnownWork(database, gateway, ledger, logs, clock=clock),

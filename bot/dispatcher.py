@@ -22,12 +22,14 @@ from bot.work import (
     NOTIFY,
     REFRESH,
     RELEASE,
+    WARNING,
     Assign,
     Backfill,
     Draw,
     Follow,
     LookUp,
     Release,
+    Warn,
     Week,
     Weigh,
 )
@@ -50,6 +52,9 @@ class Dispatcher:
             await self._hand_off(job)
         elif job.kind in {HELD, RELEASE}:
             await self._after_quiet_hours(job)
+        elif job.kind == WARNING:
+            warn = msgspec.json.decode(job.payload, type=Warn)
+            await self._services.warnings.tell(warn, await self._repository(warn.repo_id))
         elif job.kind == DASHBOARD:
             draw = msgspec.json.decode(job.payload, type=Draw)
             await self._services.boards.draw(draw, await self._repository(draw.repo_id))

@@ -14,6 +14,7 @@ from bot.perform.digests import Digests
 from bot.perform.handoff import HandOffs
 from bot.perform.ledger import Ledger
 from bot.perform.requests import Requests
+from bot.perform.warnings import Warnings
 from storage.database import Database
 
 
@@ -31,4 +32,5 @@ class Services:
     known: KnownWork
     digests: Digests
     boards: Boards
+    warnings: Warnings
     clock: Callable[[], float]

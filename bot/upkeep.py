@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from bot.known_work import KnownWork
-from bot.perform import boards, digests
+from bot.perform import boards, digests, warnings
 from bot.sweep import Sweep
 from classifiers.fingerprint import VERSION
 from storage import joins, relearn, retention, rollups, schedules, waking, words
@@ -80,6 +80,7 @@ class Upkeep:
         if wanted:
             log.info("weekly digests are looked after", repositories=wanted)
         await boards.order(self._database, now)
+        await warnings.order(self._database, now)
 
     async def _forget(self, now: int) -> None:
         if await self._database.write(lambda tx: schedules.due(tx, "prune", now, DAILY)):

@@ -22,6 +22,8 @@ DIGEST = "digest"
 """Post the summary of a week; in a lane of its own."""
 DASHBOARD = "dashboard"
 """Write the dashboard issue of a repository; in a lane of its own."""
+WARNING = "warning"
+"""Tell a repository of what spreads over its installation, or that it stopped; in a lane of its own."""
 
 BACKFILL = "backfill"
 """Read the history of a repository, a slice at a time, in a lane of its own."""
@@ -65,6 +67,17 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
     """Although it says the same: somebody edited it."""
     said: str = ""
     """What became of the box that was ticked."""
+
+
+class Warn(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of `WARNING`."""
+
+    repo_id: int
+    pattern: str
+    origin: int
+    """Id of the repository where the note stands."""
+    started: int
+    over: bool
 
 
 class LookUp(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,6 +63,12 @@ async def overdue(conn: AsyncConnection, prefix: str, now: int) -> list[tuple[st
     return [(row.name, row.last_run_at or 0) for row in await conn.execute(query)]
 
 
+async def named(conn: AsyncConnection, prefix: str) -> list[str]:
+    """The tasks whose name begins so."""
+    query = select(schedules.c.name).where(schedules.c.name >= prefix, schedules.c.name < prefix + "~")
+    return list((await conn.execute(query.order_by(schedules.c.name))).scalars())
+
+
 async def forget(tx: AsyncConnection, name: str) -> None:
     """Nobody wants it any more."""
     await tx.execute(delete(schedules).where(schedules.c.name == name))
