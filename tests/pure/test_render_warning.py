@@ -14,8 +14,6 @@ from tests.snapshot import assert_snapshot
 KEY = "warning:7:1-a851aea16090e88e:1764050400"
 MESSAGE = "cp: error writing '/mnt/out/app.bin': No space left on device"
 DISK = make.a_failure(category="infrastructure", message=MESSAGE)
-    category="infrastructure", message="cp: error writing '/mnt/out/app.bin': No space left on device"
-)
 
 
 def place(repo_id: int, *, private: bool = False) -> Place:
