@@ -20,6 +20,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "rules": ("pipeline rules", "pipeline rules --worst --format json"),
     "reclassify": ("pipeline reclassify --dry-run", "pipeline reclassify --since 30d"),
     "replay": ("pipeline replay delivery.json",),
+    "mcp": ("pipeline mcp --repo octo/app", "DATABASE_URL=sqlite:////srv/pipeline.db pipeline mcp"),
     "demo": ("pipeline demo", "pipeline demo --keep-running"),
     "doctor": ("pipeline doctor", "pipeline doctor --format json"),
     "inbox": ("pipeline inbox", "pipeline inbox --state dead"),

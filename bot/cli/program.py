@@ -19,6 +19,7 @@ from bot.cli import (
     export,
     health,
     inbox,
+    mcp,
     patterns,
     reclassify,
     replay,
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, Callable[..., int | None]] = {
     "rules": rules.rules,
     "reclassify": reclassify.reclassify,
     "replay": replay.replay,
+    "mcp": mcp.mcp,
     "demo": demo.demo,
     "doctor": doctor.doctor,
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from bot.cli.output import Failed, load_settings, note, run_async
@@ -11,6 +12,7 @@ from bot.cli.output import Failed, load_settings, note, run_async
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from storage.database import Database
     from storage.model import Repository
 
 T = TypeVar("T")
@@ -37,27 +39,36 @@ def read(repo: str | None, work: Work[T], nothing: Callable[[], T]) -> T:
     return run_async(_read(repo, work, nothing))
 
 
-async def _read(repo: str | None, work: Work[T], nothing: Callable[[], T]) -> T:
-    from bot.cli.tables import safe
-    from storage import installations
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    """The database for reading alone. NoDatabase where there is none yet, Failed where it cannot be read."""
     from storage.database import Database
     from storage.errors import NoDatabase, StorageError
 
     try:
-        database = await Database.open(load_settings().database_url, readonly=True)
-    except NoDatabase as error:
-        note(f"pipeline: {error}")
-        return nothing()
+        database = await Database.open(url, readonly=True)
+        try:
+            yield database
+        finally:
+            await database.close()
+    except NoDatabase:
+        raise
     except StorageError as error:
         raise Failed(str(error)) from error
+
+
+async def _read(repo: str | None, work: Work[T], nothing: Callable[[], T]) -> T:
+    from bot.cli.tables import safe
+    from storage import installations
+    from storage.errors import NoDatabase
+
     try:
-        async with database.read() as conn:
+        async with opened(load_settings().database_url) as database, database.read() as conn:
             known = await installations.repository_named(conn, repo) if repo else None
             if repo and known is None:
                 note(f"pipeline: nothing is recorded of {safe(repo, 140)}")
                 return nothing()
             return await work(conn, known)
-    except StorageError as error:
-        raise Failed(str(error)) from error
-    finally:
-        await database.close()
+    except NoDatabase as error:
+        note(f"pipeline: {error}")
+        return nothing()

@@ -30,13 +30,14 @@ async def run(context: CommandContext, invocation: Invocation) -> str:
     if len(invocation.arguments) > 1:
         raise UserError("Name one run, one job or one fingerprint.")
     async with context.database.read() as conn:
-        repo, failure = await _asked(conn, context, invocation.arguments)
-        return explain_markdown(await _reported(conn, repo, failure, context.now))
+        repo, failure = await failure_asked(conn, context, invocation.arguments)
+        return explain_markdown(await reported(conn, repo, failure, context.now))
 
 
-async def _asked(
+async def failure_asked(
     conn: AsyncConnection, context: CommandContext, arguments: tuple[str, ...]
 ) -> tuple[Repository, Failure]:
+    """The failure that is meant, and its repository; UserError where there is none that readers here may see."""
     named = arguments[0].strip() if arguments else ""
     if not named:
         return context.repository, await target(conn, context)
@@ -63,7 +64,14 @@ async def _of_run(
     return min(found, key=lambda failure: (severity_rank(failure.severity), failure.job))
 
 
-async def _reported(conn: AsyncConnection, repo: Repository, failure: Failure, now: int) -> ReportedFailure:
+def repository_linked(named: str) -> str | None:
+    """`OWNER/NAME` of a link to a run or a job; None where it is no such link."""
+    link = _LINK.fullmatch(named.strip())
+    return link[1] if link else None
+
+
+async def reported(conn: AsyncConnection, repo: Repository, failure: Failure, now: int) -> ReportedFailure:
+    """The failure with what the history knows of it, as far as readers of its repository may know."""
     verdicts = await verdicts_on(conn, repo, [failure])
     fingerprint = failure.fingerprint
     return ReportedFailure(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from bot.facts import ReportedFailure
 from bot.render.health import health_json
 from bot.views import Dashboard
 from storage.model import Failure, Pattern, Run
@@ -54,6 +55,42 @@ def pattern_json(pattern: Pattern) -> dict[str, object]:
 def patterns_json(patterns: list[Pattern], days: int) -> dict[str, object]:
     """The `patterns` object."""
     return {"days": days, "patterns": [pattern_json(pattern) for pattern in patterns]}
+
+
+def failures_json(failures: list[Failure], time_range: str, repository: str | None) -> dict[str, object]:
+    """Failures of a time range, as they stand in the export. `repository` is None where it speaks of several."""
+    found = [failure_json(failure) for failure in failures]
+    return {"time_range": time_range, "repository": repository, "failures": found}
+
+
+def explanation_json(reported: ReportedFailure) -> dict[str, object]:
+    """One failure explained: beside the failure itself why it was read so, whose it is, and what is known of it."""
+    failure, verdict, issue = reported.failure, reported.verdict, reported.issue
+    mute, wake = reported.mute, reported.wake
+    return {
+        "failure": failure_json(failure),
+        "tool": failure.tool,
+        "location": {"path": failure.path, "line": failure.line} if failure.path and failure.line else None,
+        "reasons": list(failure.reasons),
+        "competitors": [
+            {"rule": one.rule, "category": one.category, "line": one.line, "score": round(one.score, 2)}
+            | {"message": one.message, "why": one.why}
+            for one in failure.runners_up
+        ],
+        "verdict": {
+            "kind": str(verdict.kind),
+            "why": verdict.why,
+            "evidence": [{"what": one.what, "url": one.url} for one in verdict.evidence],
+            "advice": verdict.advice,
+        }
+        if verdict
+        else None,
+        "suggestions": list(failure.suggestions),
+        "pattern": pattern_json(reported.pattern) if reported.pattern else None,
+        "issue": {"number": issue.number, "state": issue.state, "url": issue.url} if issue else None,
+        "muted": {"by": mute.by, "reason": mute.reason, "until": iso(mute.until)} if mute else None,
+        "woken": {"cause": wake.cause, "at": iso(wake.at)} if wake else None,
+    }
 
 
 def dashboard_json(dashboard: Dashboard) -> dict[str, object]:
