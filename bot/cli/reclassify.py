@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from storage.rejudging import Key, NewVerdict
 
-AT_ONCE = 200
+AT_ONCE = 50
 """Verdicts of one order to the database."""
 EXAMPLES = 2
 
