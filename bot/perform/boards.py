@@ -44,11 +44,16 @@ async def order(database: Database, now: int) -> None:
             for name, last in due
             if await digests.ended_since(conn, int(name.rpartition(":")[2]), last)
         ]
+        daily = (await schedules.next_at(conn, "dashboards") or 0) <= now
+        # Outside of the transaction: it looks through the runs of everybody, and deliveries wait for writers.
+        active = await digests.active(conn, now - DAY, now) if daily else []
+    if not stale and not daily:
+        return
 
     async def enqueue(tx: AsyncConnection) -> None:
         wanted = list(stale)
         if await schedules.due(tx, "dashboards", now, DAY):
-            wanted += await digests.active(tx, now - DAY, now)
+            wanted += active
         for repo_id in dict.fromkeys(wanted):
             repo = await installations.repository(tx, repo_id)
             if repo is not None and repo.removed_at is None:

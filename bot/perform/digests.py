@@ -47,7 +47,6 @@ async def order(database: Database, now: int) -> int:
         await schedules.mark(tx, "digests", until)
         if reached is None or reached >= until:
             return 0
-        found = await digests.active(tx, until - WEEK, until)
         for place, repo_id in enumerate(found):
             repo = await installations.repository(tx, repo_id)
             if repo is not None and repo.removed_at is None:
@@ -57,6 +56,8 @@ async def order(database: Database, now: int) -> int:
     async with database.read() as conn:
         if (await schedules.reached(conn, "digests") or 0) >= until:
             return 0
+        # Outside of the transaction: it looks through the runs of everybody, and deliveries wait for writers.
+        found = await digests.active(conn, until - WEEK, until)
     return await database.write(enqueue)
 
 
