@@ -22,10 +22,10 @@ from typing import BinaryIO
 
 import msgspec
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import conclude
 from classifiers.green import GreenLines, unpacked
 from classifiers.model import JobFacts
-from classifiers.rules import builtin_rules
 from classifiers.scanner import Scan, Scanner
 
 HEADER = struct.Struct(">cII")

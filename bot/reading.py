@@ -16,10 +16,10 @@ from bot.github.joblog import Absent, NoLog
 from bot.github.shapes import Job
 from bot.green_logs import GreenLogs, LastGreen, Look, nowhere
 from bot.log_reader import LogReader, OpenLog
+from classifiers.builtin import builtin_version
 from classifiers.classify import without_log
 from classifiers.model import Annotation, Category, Classification, JobFacts, OwnRule
 from classifiers.redaction import redact
-from classifiers.rules import builtin_version
 from classifiers.runners_up import runners_up
 from storage.model import Failure, JobResult, Run
 

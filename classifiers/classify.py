@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from classifiers.builtin import builtin_rules
 from classifiers.confidence import BY_COMMAND, CERTAIN_OF_NOTHING, NOTHING_KNOWN, confidence_of
 from classifiers.engine import captures
 from classifiers.evidence import Evidence, evidence_of, joined
@@ -21,7 +22,7 @@ from classifiers.joblog import Segment, failing_step, segments
 from classifiers.model import Category, Classification, Finding, JobFacts, Location, Severity
 from classifiers.ranking import Ranked, Ranking, rank
 from classifiers.redaction import redact, shorten
-from classifiers.rules import Rule, RuleSet, builtin_rules
+from classifiers.rules import Rule, RuleSet
 from classifiers.scanner import Scan, Scanner
 from classifiers.severity import is_documentation, severity
 from classifiers.suggestions import suggestions_for

@@ -113,8 +113,8 @@ def _answers(name: str, facts: JobFacts) -> Iterator[Answer | Unreadable]:
 
 
 def _verdict(log: Log, facts: JobFacts) -> Classification:
+    from classifiers.builtin import builtin_rules
     from classifiers.classify import classify as read
-    from classifiers.rules import builtin_rules
 
     known = facts if facts.job or not log.job else replace(facts, job=log.job)
     return read(log.chunks, known, builtin_rules())

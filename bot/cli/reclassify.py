@@ -106,7 +106,7 @@ async def _reclassify(settings: Settings, since: int, *, dry_run: bool) -> _Outc
 
 async def _read(settings: Settings, since: int) -> _Outcome:
     from bot.rereading import reread
-    from classifiers.rules import builtin_rules, builtin_version
+    from classifiers.builtin import builtin_rules, builtin_version
     from storage.database import Database
     from storage.errors import NoDatabase, StorageError
     from storage.rejudging import judged_otherwise

@@ -61,14 +61,15 @@ def _worst(found: Sequence[RuleTally]) -> list[RuleTally]:
 
 
 def _never_fired(found: Sequence[RuleTally]) -> list[str]:
-    from classifiers.rules import SILENT, builtin_rules
+    from classifiers.builtin import builtin_rules
+    from classifiers.rules import SILENT
 
     fired = {one.rule for one in found}
     return [rule.id for rule in builtin_rules().rules if rule.role not in SILENT and rule.id not in fired]
 
 
 def _json(found: Sequence[RuleTally], silent: Sequence[str]) -> dict[str, Any]:
-    from classifiers.rules import builtin_rules, builtin_version
+    from classifiers.builtin import builtin_rules, builtin_version
 
     built_in = {rule.id for rule in builtin_rules().rules}
     return {

@@ -10,9 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import Category, JobFacts
-from classifiers.rules import SOURCES, builtin_rules
+from classifiers.rules import SOURCES
 from tests.corpus.record import LOGS, scenarios
 
 

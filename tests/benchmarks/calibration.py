@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import JobFacts
-from classifiers.rules import builtin_rules
 
 FOLDS = 5
 DRAWN = 5.0

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.green_logs import LOGS_KEPT
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.green import MOST_LINES, GreenLines, unpacked
 from classifiers.model import Classification, JobFacts
-from classifiers.rules import RuleSet, builtin_rules
+from classifiers.rules import RuleSet
 from tests.benchmarks.scan import MB, log_of, seconds
 from tests.corpus.record import run_once, scenarios
 

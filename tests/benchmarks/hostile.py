@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import JobFacts
-from classifiers.rules import builtin_rules
 from tests.benchmarks.scan import MB, log_of, seconds
 
 NEAR = (

@@ -20,9 +20,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from classifiers.builtin import builtin_rules
 from classifiers.joblog import clean
 from classifiers.model import JobFacts
-from classifiers.rules import Rule, builtin_rules
+from classifiers.rules import Rule
 from classifiers.scanner import Scanner
 from tests.corpus.record import LOGS
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import JobFacts
-from classifiers.rules import builtin_rules
 from classifiers.scanner import Scanner
 from tests.corpus.record import LOGS, scenarios
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.cli.program import run
-from classifiers.rules import builtin_version
+from classifiers.builtin import builtin_version
 from storage.database import Database
 from storage.tables import pipeline_failures
 from tests.end_to_end.test_changes import BRANCH, done, typed

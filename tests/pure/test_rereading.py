@@ -8,9 +8,10 @@ import pytest
 
 from bot.reading import as_failure
 from bot.rereading import reread
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import Category, JobFacts
-from classifiers.rules import RuleSet, builtin_rules
+from classifiers.rules import RuleSet
 from storage.rejudging import Stored
 from tests.corpus.record import LOGS, scenarios
 from tests.factories import a_run

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from classifiers.builtin import builtin_rules, load_packs
 from classifiers.classify import classify, conclude, without_log
 from classifiers.green import mark
 from classifiers.model import Annotation, Category, JobFacts, OwnRule, Severity, Step
-from classifiers.rules import builtin_rules, load_packs
 from classifiers.scanner import Scanner
 
 RULES = builtin_rules()

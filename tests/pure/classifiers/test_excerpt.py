@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import JobFacts
-from classifiers.rules import builtin_rules
 from tests.pure.classifiers.test_classify import run, stamped
 
 EXIT = "##[error]Process completed with exit code 1."

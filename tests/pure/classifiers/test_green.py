@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.green import MOST_BYTES, MOST_LINES, GreenLines, mark, unpacked
 from classifiers.model import Category, Classification, JobFacts
-from classifiers.rules import builtin_rules
 from tests.pure.classifiers.test_classify import run, stamped
 
 QUIET = "Loading the plan\nThe widget of room 7 is not level\nStopped."

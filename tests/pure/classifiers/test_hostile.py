@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import conclude
 from classifiers.engine import Match, PatternSet
 from classifiers.model import JobFacts
-from classifiers.rules import Rule, RuleSet, builtin_rules
+from classifiers.rules import Rule, RuleSet
 from classifiers.scanner import CHUNK, FIRST_HITS, LAST_HITS, Scanner
 from tests.benchmarks.hostile import NEAR
 from tests.benchmarks.scan import log_of

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify, conclude, without_log
 from classifiers.model import Annotation, Category, JobFacts, OwnRule, Severity
 from classifiers.own_rules import SECONDS, mistakes_of
-from classifiers.rules import builtin_rules
 from classifiers.scanner import Scanner
 
 RULES = builtin_rules()

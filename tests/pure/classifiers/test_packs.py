@@ -6,11 +6,12 @@ from importlib import resources
 
 import pytest
 
+from classifiers.builtin import builtin_rules, load_packs
 from classifiers.evidence import evidence_of
 from classifiers.joblog import segments
 from classifiers.model import Annotation, Category, JobFacts
 from classifiers.ranking import rank
-from classifiers.rules import SILENT, PackError, Rule, builtin_rules, load_packs
+from classifiers.rules import SILENT, PackError, Rule
 from classifiers.scanner import Scanner
 
 RULES = builtin_rules()

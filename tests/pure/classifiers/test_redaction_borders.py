@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import Classification, JobFacts
 from classifiers.redaction import redact
-from classifiers.rules import builtin_rules
 from tests.pure.classifiers.test_redaction import SECRETS
 
 RULES = builtin_rules()

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import JobFacts
-from classifiers.rules import builtin_rules
 
 with Path(__file__).with_name("remembered.toml").open("rb") as file:
     LOGS: list[dict[str, Any]] = tomllib.load(file)["log"]

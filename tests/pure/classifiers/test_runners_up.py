@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import JobFacts, RunnerUp
-from classifiers.rules import builtin_rules
 from classifiers.runners_up import LONGEST, MOST, runners_up
 from tests.pure.classifiers.test_classify import run, stamped
 

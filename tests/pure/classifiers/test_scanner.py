@@ -6,11 +6,11 @@ import tracemalloc
 
 import pytest
 
+from classifiers.builtin import builtin_rules, load_packs
 from classifiers.candidates import candidate
 from classifiers.engine import PatternError, PatternSet
 from classifiers.joblog import clean, strip_stamps
 from classifiers.model import JobFacts
-from classifiers.rules import builtin_rules, load_packs
 from classifiers.scanner import Scan, Scanner
 
 RULES = load_packs(

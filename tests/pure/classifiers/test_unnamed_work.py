@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from classifiers.builtin import builtin_rules
 from classifiers.classify import classify
 from classifiers.model import Category, Classification, JobFacts
-from classifiers.rules import builtin_rules
 
 
 def verdict(*lines: str) -> Classification:
