@@ -58,14 +58,14 @@ async def put(tx: AsyncConnection, name: str, now: int, every_s: int) -> None:
 async def overdue(conn: AsyncConnection, prefix: str, now: int) -> list[tuple[str, int]]:
     """The tasks whose name begins so and that are due, with when they were done last."""
     query = select(schedules.c.name, schedules.c.last_run_at).where(
-        schedules.c.name >= prefix, schedules.c.name < prefix + "~", schedules.c.next_run_at <= now
+        schedules.c.name.startswith(prefix, autoescape=True), schedules.c.next_run_at <= now
     )
     return [(row.name, row.last_run_at or 0) for row in await conn.execute(query)]
 
 
 async def named(conn: AsyncConnection, prefix: str) -> list[str]:
     """The tasks whose name begins so."""
-    query = select(schedules.c.name).where(schedules.c.name >= prefix, schedules.c.name < prefix + "~")
+    query = select(schedules.c.name).where(schedules.c.name.startswith(prefix, autoescape=True))
     return list((await conn.execute(query.order_by(schedules.c.name))).scalars())
 
 
