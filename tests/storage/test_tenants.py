@@ -51,7 +51,12 @@ EXEMPT = {
     "rejudging.judged_otherwise": "the operator's own reading of everything, for the command line",
     "recovery.failed_jobs": "takes the condition; its callers in this package bind it",
     "recovery.successes": "takes the condition; its callers in this package bind it",
+    "digests.active": "the clock's round over all repositories; each is told of itself alone",
+    "schedules.named": "a schedule's name names whose it is",
+    "schedules.next_at": "a schedule's name names whose it is",
+    "schedules.overdue": "a schedule's name names whose it is",
     "schedules.reached": "a schedule's name names whose it is",
+    "spread.spreads": "the clock's round over all installations, each counted for itself",
     "scopes.everything": "the operator's own view, for the command line",
 }
 
@@ -142,8 +147,8 @@ class Tenant:
         [failure, *_] = await failures_of_run(conn, repo.id, 3, 1)
         return {
             "repo_id": repo.id, "repo": repo, "repository": repo.full_name, "installation_id": self.installation,
-            "fingerprint": "f1", "fingerprints": ["f1", "f2"], "commit": "c1", "branch": "main", "workflow_id": 7,
-            "run_id": 1, "run_ids": [1, 2, 3, 4, 5], "attempt": 1, "job_id": None, "pull_request": None,
+            "fingerprint": "f1", "pattern": "f1", "fingerprints": ["f1", "f2"], "commit": "c1", "branch": "main",
+            "workflow_id": 7, "run_id": 1, "run_ids": [1, 2, 3, 4, 5], "attempt": 1, "job_id": None, "pull_request": None,
             "number": 12, "effect_key": "key", "kind": "check", "but": "",
             "keys": [(failure.run_id, failure.run_attempt, failure.job_id)], "gone_branches": frozenset(),
             "failure": failure, "found": [failure], "run": make_run(3, repo_id=repo.id, repository=repo.full_name,
@@ -210,6 +215,8 @@ async def test_nothing_a_tenant_reads_depends_on_another_tenant(database: Databa
     assert {name: text for name, text in beside.items() if "tenant2" in text} == {}
 
 
+TOO_SHORT = {"digests.mended", "digests.slower", "spread.goes_on"}
+"""They say nothing of a history as short as this; their own tests make them speak."""
 NOTHING = {"[]", "()", "{}", "set()", "frozenset()", "None", "0", "False"}
 
 
@@ -217,7 +224,7 @@ async def test_the_walk_finds_something_to_read(database: Database) -> None:
     one = Tenant(1)
     await one.live(database)
     empty = sorted(name for name, text in (await answers(database, one)).items() if text in NOTHING)
-    assert empty == []
+    assert set(empty) <= TOO_SHORT
 
 
 @pytest.mark.parametrize("private", [True, False])
