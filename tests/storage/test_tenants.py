@@ -148,8 +148,8 @@ class Tenant:
         return {
             "repo_id": repo.id, "repo": repo, "repository": repo.full_name, "installation_id": self.installation,
             "fingerprint": "f1", "pattern": "f1", "fingerprints": ["f1", "f2"], "commit": "c1", "branch": "main",
-            "workflow_id": 7, "run_id": 1, "run_ids": [1, 2, 3, 4, 5], "attempt": 1, "job_id": None, "pull_request": None,
-            "number": 12, "effect_key": "key", "kind": "check", "but": "",
+            "workflow_id": 7, "run_id": 1, "run_ids": [1, 2, 3, 4, 5], "attempt": 1, "job_id": None,
+            "pull_request": None, "number": 12, "effect_key": "key", "kind": "check", "but": "",
             "keys": [(failure.run_id, failure.run_attempt, failure.job_id)], "gone_branches": frozenset(),
             "failure": failure, "found": [failure], "run": make_run(3, repo_id=repo.id, repository=repo.full_name,
                                                                     installation_id=self.installation),
