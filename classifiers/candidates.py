@@ -103,7 +103,7 @@ def _weight(part: list[Piece]) -> float:
     total, word = 0.0, ""
     for piece, quantifier in part:
         if isinstance(piece, str) and not optional(quantifier) and _literal(piece):
-            word += piece[-1]
+            word += piece.removeprefix("\\")
             continue
         total, word = total + _word_weight(word), ""
         if optional(quantifier):
@@ -113,7 +113,9 @@ def _weight(part: list[Piece]) -> float:
 
 
 def _literal(piece: str) -> bool:
-    return (len(piece) == 1 and piece not in ".^$") or (len(piece) == 2 and not piece[1].isalnum())
+    if piece[0] == "\\":
+        return len(piece) == 2 and not piece[1].isalnum()
+    return piece[0] not in "[.^$"
 
 
 def _word_weight(word: str) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 Piece = tuple["str | Group", str]
-"""One character, class, escape or group, and how often: an empty text, `*`, `+?`, `{2,3}`, …"""
+"""A class, escape, group or plain text, and how often: once (empty), `*`, `+?`, `{2,3}`, …"""
 _TOKEN = re.compile(
     r"\\[pPx]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\(\?P<\w+>|\(\?[a-zA-Z-]*:|\(\?[a-zA-Z-]+\)|\(|\)|\|"
-    r"|[*+?]\??|\{\d+(?:,\d*)?\}\??|.",
+    r"|[*+?]\??|\{\d+(?:,\d*)?\}\??|[\w ,:;'\"=/<>@#%&!~`-]+(?![*+?{])|.",
     re.DOTALL,
 )
 
