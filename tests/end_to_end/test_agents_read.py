@@ -23,6 +23,8 @@ from tests.end_to_end.processes import ROOT
 from tests.end_to_end.world import REPO, RUFF_LOG, World
 from tests.factories import a_repository
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from mcp import Client
 

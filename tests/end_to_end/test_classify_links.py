@@ -17,6 +17,8 @@ from bot.demo.github.records import RunRecord
 from tests.end_to_end.processes import ROOT, Outside, outside
 from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 LOGS = "/repos/{owner}/{repo}/actions/jobs/{job_id}/logs"
 

@@ -11,6 +11,8 @@ from bot.demo.github.recording import RecordedRequest
 from bot.doctor.examine import examine
 from tests.end_to_end.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def refused(world: World) -> list[RecordedRequest]:
     """The requests that were answered 401."""

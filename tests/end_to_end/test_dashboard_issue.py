@@ -17,6 +17,8 @@ from bot.repo_config import PATH
 from storage import inbox_admin, words
 from tests.end_to_end.world import REPO, World, opened
 
+pytestmark = pytest.mark.slow
+
 RERUN = "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs"
 PATCH = "/repos/{owner}/{repo}/issues/{issue_number}"
 BOX = re.compile(r"^- \[ \] (.*) <!-- box=(\w+) -->$", re.MULTILINE)

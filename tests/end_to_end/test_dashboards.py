@@ -27,6 +27,8 @@ from tests import factories as make
 from tests.end_to_end.test_commands import conversation, typed
 from tests.end_to_end.world import REPO, RUFF_LOG, World
 
+pytestmark = pytest.mark.slow
+
 DASHBOARD_FIELDS = {
     *("generated_at", "time_range", "repository", "health", "live", "by_category", "by_severity", "by_repository"),
     *("trend", "repository_health", "patterns", "alerts", "recommendations"),

@@ -16,6 +16,8 @@ from storage import inbox_admin
 from storage.digests import WEEK
 from tests.end_to_end.world import REPO, World, opened
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Clock:

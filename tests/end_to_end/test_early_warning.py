@@ -14,6 +14,8 @@ from bot.demo.github.records import IssueRecord
 from storage import inbox_admin
 from tests.end_to_end.world import PYTEST_LOG, World, opened
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600
 DISK_LOG = """2026-11-20T10:00:01.0000000Z ##[group]Run cp -r build /mnt/out
 2026-11-20T10:00:01.1000000Z \x1b[36;1mcp -r build /mnt/out\x1b[0m

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from bot.cli.program import run
 from tests.end_to_end.processes import ROOT, free_port, outside
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all")
 """Root as nobody special: the rights of files count."""
 

@@ -12,6 +12,8 @@ from tests.end_to_end.test_changes import BRANCH, typed
 from tests.end_to_end.test_conclusions import failures_of
 from tests.end_to_end.world import PYTEST_LOG, REPO, World, opened
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400
 MIRROR_LOG = """2026-11-20T10:00:01.0000000Z ##[group]Run make data
 2026-11-20T10:00:01.3000000Z ##[endgroup]

@@ -14,6 +14,8 @@ from bot import logs
 from bot.demo import deliveries, users
 from tests.end_to_end.world import REPO, SECRET, World, opened
 
+pytestmark = pytest.mark.slow
+
 JOBS = "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs"
 TOKEN = "ghp_" + "A1b2C3d4" * 4 + "abcd"
 

@@ -15,6 +15,8 @@ from bot.demo.github.faults import LOG_STORE
 from tests.end_to_end.processes import buried, free_port, outside
 from tests.end_to_end.world import PYTEST_LOG, REPO, World
 
+pytestmark = pytest.mark.slow
+
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 JOBS = "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt}/jobs"
 LOG = "/repos/{owner}/{repo}/actions/jobs/{id}/logs"

@@ -16,6 +16,8 @@ from bot.repo_config import PATH
 from storage import inbox_admin
 from tests.end_to_end.world import REPO, RUFF_LOG, World, opened
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600
 TOKEN = "a user's token"
 

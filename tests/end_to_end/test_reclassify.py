@@ -18,6 +18,8 @@ from tests.end_to_end.test_changes import BRANCH, done, typed
 from tests.end_to_end.test_conclusions import failures_of
 from tests.end_to_end.world import World
 
+pytestmark = pytest.mark.slow
+
 _failures = pipeline_failures.c
 OLD = {
     "rule_set": "older",

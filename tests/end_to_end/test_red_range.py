@@ -9,6 +9,8 @@ from bot.demo.github.records import RunRecord
 from tests.end_to_end.test_conclusions import calls
 from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World
 
+pytestmark = pytest.mark.slow
+
 COMPARE = "/repos/{owner}/{repo}/compare/{basehead}"
 
 

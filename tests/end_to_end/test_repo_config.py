@@ -16,6 +16,8 @@ from tests.end_to_end.test_conclusions import calls, failures_of
 from tests.end_to_end.test_token_mode import red, token_world  # noqa: F401
 from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World, opened
 
+pytestmark = pytest.mark.slow
+
 BRANCH = "feature"
 CONTENTS = "/repos/{owner}/{repo}/contents/{path}"
 DEVICE_LOG = PYTEST_LOG.replace("1 failed in 0.05s", "1 failed in 0.06s").replace(

@@ -13,6 +13,8 @@ from bot.cli.program import run
 from tests.end_to_end.test_changes import BRANCH, typed
 from tests.end_to_end.world import RUFF_LOG, World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from bot.demo.recorded import names, recorded_job
 from tests.tools.scenarios import SCENARIOS
 from tests.tools.webhook_examples import webhook_examples
 
+pytestmark = pytest.mark.slow
+
 START = 1_790_000_000.0
 STAMP = re.compile(r"^\ufeff?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z) ")
 

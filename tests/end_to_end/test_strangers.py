@@ -20,6 +20,8 @@ from tests.end_to_end.test_conclusions import failures_of
 from tests.end_to_end.test_webhook import green, stored
 from tests.end_to_end.world import SECRET, World, opened
 
+pytestmark = pytest.mark.slow
+
 TARGET = "X-GitHub-Hook-Installation-Target-ID"
 TYPE = "X-GitHub-Hook-Installation-Target-Type"
 LOG_ROUTE = "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs"

@@ -24,6 +24,8 @@ from bot import logs
 from bot.telemetry import sentry, spans
 from tests.end_to_end.world import REPO, opened
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "ghp_" + "A1b2C3d4" * 4 + "abcd"
 HAS_SENTRY = importlib.util.find_spec("sentry_sdk") is not None
 HAS_OTEL = {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} <= {

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.end_to_end.test_changes import done, typed
 from tests.end_to_end.world import World
+
+pytestmark = pytest.mark.slow
 
 BRANCH = "feature"
 
