@@ -21,6 +21,8 @@ from bot.demo.webhooks import Delivery
 from storage.tables import failure_patterns, issues, pipeline_failures, pipeline_runs
 from tests.end_to_end.world import PYTEST_LOG, RUFF_LOG, World, opened
 
+pytestmark = pytest.mark.slow
+
 LOGS = {"tests": PYTEST_LOG, "lint": RUFF_LOG}
 WORKFLOWS = ("CI", "Build")
 OF_RUN = ("workflow", "branch", "status", "conclusion", "latest")

@@ -8,6 +8,8 @@ from storage.model import Failure
 from tests.end_to_end.test_conclusions import calls, failures_of
 from tests.end_to_end.world import PYTEST_LOG, World
 
+pytestmark = pytest.mark.slow
+
 HEAD = """2026-11-20T10:00:01.0000000Z ##[group]Run ./plan.sh
 2026-11-20T10:00:01.1000000Z \x1b[36;1m./plan.sh\x1b[0m
 2026-11-20T10:00:01.3000000Z ##[endgroup]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.commands.registry import COMMANDS
 from bot.demo import deliveries, users
 from tests.end_to_end.test_conclusions import failures_of
 from tests.end_to_end.world import REPO, World
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_run_deleted_meanwhile_is_stored_and_ends_well(world: World) -> None:

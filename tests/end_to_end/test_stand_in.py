@@ -20,6 +20,8 @@ from bot.demo import deliveries, users
 from bot.demo.github.server import StandInGitHub
 from bot.demo.github.state import GitHubState
 
+pytestmark = pytest.mark.slow
+
 SECRET = "It's a Secret to Everybody"
 REPO = "/repos/octo/app"
 

@@ -17,6 +17,8 @@ from bot.demo.github.state import GitHubState
 from bot.demo.webhooks import Delivery
 from tests.openapi import check_delivery, check_request, check_response, reason_unavailable
 
+pytestmark = pytest.mark.slow
+
 
 def check_both(record: RecordedRequest) -> Iterator[str]:
     yield from check_request(record)

@@ -15,6 +15,8 @@ from storage import inbox_admin
 from tests.end_to_end.processes import Program
 from tests.end_to_end.world import PYTEST_LOG, REPO, World, opened
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 
 

@@ -14,6 +14,8 @@ from bot.worker import last_served
 from storage.model import ANSWER, REPORT, Job
 from tests.end_to_end.world import PYTEST_LOG, World, opened
 
+pytestmark = pytest.mark.slow
+
 REPOSITORIES = 12
 
 
