@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -241,7 +242,7 @@ ONCE = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 # The first example is always the least one.
-@settings(max_examples=2, deadline=None, phases=ONCE, suppress_health_check=ONE_WORLD)
+@settings(max_examples=2, derandomize=True, deadline=None, phases=ONCE, suppress_health_check=ONE_WORLD)
 @given(history=histories(most=4), seed=st.integers(0, 2**32))
 async def test_any_order_and_repetition_of_a_history_comes_to_the_same(
     world: World, history: list[Happened], seed: int
@@ -249,7 +250,7 @@ async def test_any_order_and_repetition_of_a_history_comes_to_the_same(
     await same_in_any_order(world, history, seed)
 
 
-@pytest.mark.slow
+@pytest.mark.skipif("PIPELINE_TEST_HISTORIES" not in os.environ, reason="a search for orders not yet covered")
 @pytest.mark.timeout(900)
 @settings(max_examples=40, deadline=None, phases=ONCE, suppress_health_check=ONE_WORLD)
 @given(history=histories(most=6), seed=st.integers(0, 2**32))
