@@ -88,7 +88,7 @@ class PipelineMonitor:
             reading = await self._runs_reader.read(run, github, await self._rules(repo, settings), self._last_green)
             await self._follow(run, repo, reading, github, settings, stale=stale)
         else:
-            await self.seen(run, repo)
+            await self._ended_otherwise(run, repo)
 
     async def suite_completed(self, run: Run, repo: Repository) -> None:
         """A suite of another App that ended."""
@@ -100,7 +100,12 @@ class PipelineMonitor:
             reading = await self._suites_reader.read(run, github, await self._rules(repo, settings))
             await self._follow(run, repo, reading, github, settings, stale=False)
         else:
-            await self.seen(run, repo)
+            await self._ended_otherwise(run, repo)
+
+    async def _ended_otherwise(self, run: Run, repo: Repository) -> None:
+        """Neither red nor green, which is no news but that it does not run any more: our check run may say it does."""
+        await self.seen(run, repo)
+        await self.refresh(run.commit, repo, force=False)
 
     async def refresh(self, commit: str, repo: Repository, *, force: bool, notes: tuple[str, ...] = ()) -> None:
         """Write our check run again, where there is one: GitHub asked for it, or somebody changed what it says."""
