@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
 import msgspec
 import structlog
 from gidgethub.routing import Router
 from gidgethub.sansio import Event
 
 from bot.errors import GiveUp
-from bot.known_work import Trial
 from bot.services import Services
 from bot.work import (
     AGENT,
@@ -29,16 +31,46 @@ from bot.work import (
     Follow,
     LookUp,
     Release,
+    Trial,
     Warn,
     Week,
     Weigh,
+    Work,
 )
 from storage import installations
+from storage.inbox import DELIVERY
 from storage.model import Job, Repository
+
+Errand = Callable[[Any, Repository, Services], Awaitable[None]]
+"""Sees work of one kind through; its arguments are of the type that stands beside it."""
+
+
+async def _refresh(work: Follow, repo: Repository, services: Services) -> None:
+    if work.commit:
+        await services.monitor.write_check_run(work.commit, repo)
+    else:
+        await services.monitor.refresh_fingerprints(work.fingerprints, repo)
+
+
+ERRANDS: Mapping[str, tuple[type[Work], Errand]] = {
+    NOTIFY: (Follow, lambda work, repo, services: services.monitor.notify(work.fingerprints, repo)),
+    REFRESH: (Follow, _refresh),
+    HAND_OFF: (Weigh, lambda work, repo, services: services.handoffs.weigh(work, repo)),
+    AGENT: (Assign, lambda work, repo, services: services.handoffs.advance(work, repo)),
+    HELD: (Release, lambda work, repo, services: services.monitor.quiet_hours_over(repo, work.until)),
+    RELEASE: (Release, lambda _work, repo, services: services.monitor.release(repo)),
+    WARNING: (Warn, lambda work, repo, services: services.warnings.tell(work, repo)),
+    DASHBOARD: (Draw, lambda work, repo, services: services.boards.draw(work, repo)),
+    DIGEST: (Week, lambda work, repo, services: services.digests.post(work, repo)),
+    BACKFILL: (Backfill, lambda work, repo, services: services.history.advance(work, repo)),
+    LOOK_UP: (LookUp, lambda work, repo, services: services.history.look_up(work, repo)),
+    KNOWN: (Trial, lambda work, repo, services: services.known.try_out(work, repo)),
+}
+"""By kind, what work other than a delivery is."""
 
 
 class Dispatcher:
-    """Decodes a stored delivery and hands it to the router."""
+    """Decodes a stored delivery and hands it to the router, and other work to whom it is for."""
 
     def __init__(self, router: Router, services: Services) -> None:
         self._router = router
@@ -46,69 +78,20 @@ class Dispatcher:
 
     async def __call__(self, job: Job) -> None:
         """See one job through; GiveUp where nobody can ever do it."""
-        if job.kind in {NOTIFY, REFRESH}:
-            await self._follow(job)
-        elif job.kind in {HAND_OFF, AGENT}:
-            await self._hand_off(job)
-        elif job.kind in {HELD, RELEASE}:
-            await self._after_quiet_hours(job)
-        elif job.kind == WARNING:
-            warn = msgspec.json.decode(job.payload, type=Warn)
-            await self._services.warnings.tell(warn, await self._repository(warn.repo_id))
-        elif job.kind == DASHBOARD:
-            draw = msgspec.json.decode(job.payload, type=Draw)
-            await self._services.boards.draw(draw, await self._repository(draw.repo_id))
-        elif job.kind == DIGEST:
-            week = msgspec.json.decode(job.payload, type=Week)
-            await self._services.digests.post(week, await self._repository(week.repo_id))
-        elif job.kind in {BACKFILL, LOOK_UP}:
-            await self._look_back(job)
-        elif job.kind == KNOWN:
-            trial = msgspec.json.decode(job.payload, type=Trial)
-            await self._services.known.try_out(trial, await self._repository(trial.repo_id))
-        elif job.kind == "delivery" and job.event is not None:
+        if job.kind in ERRANDS:
+            await self._run_errand(job)
+        elif job.kind == DELIVERY and job.event is not None:
             await self._deliver(job, job.event)
         else:
             raise GiveUp(f"work of the kind {job.kind!r} is not known to this version")
 
-    async def _follow(self, job: Job) -> None:
-        follow = msgspec.json.decode(job.payload, type=Follow)
-        repo = await self._repository(follow.repo_id)
-        if job.kind == NOTIFY:
-            await self._services.monitor.notify(follow.fingerprints, repo)
-        elif follow.commit:
-            await self._services.monitor.write_check_run(follow.commit, repo)
-        else:
-            await self._services.monitor.refresh_fingerprints(follow.fingerprints, repo)
-
-    async def _hand_off(self, job: Job) -> None:
-        handoffs = self._services.handoffs
-        if job.kind == HAND_OFF:
-            plan = msgspec.json.decode(job.payload, type=Weigh)
-            structlog.contextvars.bind_contextvars(run=plan.run_id)
-            await handoffs.weigh(plan, await self._repository(plan.repo_id))
-        else:
-            order = msgspec.json.decode(job.payload, type=Assign)
-            await handoffs.advance(order, await self._repository(order.repo_id))
-
-    async def _after_quiet_hours(self, job: Job) -> None:
-        order = msgspec.json.decode(job.payload, type=Release)
-        repo = await self._repository(order.repo_id)
-        if job.kind == HELD:
-            await self._services.monitor.quiet_hours_over(repo, order.until)
-        else:
-            await self._services.monitor.release(repo)
-
-    async def _look_back(self, job: Job) -> None:
-        history = self._services.history
-        kind: type[Backfill] | type[LookUp] = Backfill if job.kind == BACKFILL else LookUp
-        order = msgspec.json.decode(job.payload, type=kind)
-        repo = await self._repository(order.repo_id)
-        if isinstance(order, Backfill):
-            await history.advance(order, repo)
-        else:
-            structlog.contextvars.bind_contextvars(run=order.run_id)
-            await history.look_up(order, repo)
+    async def _run_errand(self, job: Job) -> None:
+        kind, errand = ERRANDS[job.kind]
+        work = msgspec.json.decode(job.payload, type=kind)
+        repo = await self._repository(work.repo_id)
+        if isinstance(work, Weigh | LookUp):
+            structlog.contextvars.bind_contextvars(run=work.run_id)
+        await errand(work, repo, self._services)
 
     async def _repository(self, repo_id: int) -> Repository:
         async with self._services.database.read() as conn:

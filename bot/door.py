@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bot.events import Whole
+from bot.lanes import lane_beside, lane_of
 from bot.router import BY_KEY, EVENTS, Lane
 from storage.model import RECORD, REPORT
 
@@ -131,9 +132,9 @@ def _is_watched(door: _Door, watched: frozenset[str] | None) -> bool:
 def _lane(lane: Lane, repo: int | None, installation: int) -> str | None:
     match lane:
         case Lane.REPOSITORY:
-            return f"repo:{repo}"
+            return lane_of(repo)
         case Lane.COMMANDS:
-            return f"repo:{repo}:commands"
+            return lane_beside(repo, "commands")
         case Lane.INSTALLATION:
             return f"installation:{installation}"
         case Lane.NONE:

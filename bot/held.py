@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import Action
+from bot.lanes import lane_beside, lay
 from bot.quiet import waits
 from bot.work import HELD, RELEASE, Release
-from storage import effects, inbox, runs
+from storage import effects, runs
 from storage.database import Database
 from storage.model import Repository, Run
 
@@ -31,7 +31,7 @@ class Held:
 
         async def remember(tx: AsyncConnection) -> None:
             await effects.intend(tx, key=_key(run), kind=HELD, repo_id=repo.id, now=now)
-            await _enqueue(tx, HELD, repo, until, lane=f"repo:{repo.id}:{HELD}", at=until)
+            await _wait(tx, repo, until)
 
         if any(map(waits, actions)):
             await self._database.write(remember)
@@ -39,12 +39,12 @@ class Held:
 
     async def wait(self, repo: Repository, until: int) -> None:
         """Look again at `until`; the repository's lane is free meanwhile."""
-        await self._database.write(lambda tx: _enqueue(tx, HELD, repo, until, lane=f"repo:{repo.id}:{HELD}", at=until))
+        await self._database.write(lambda tx: _wait(tx, repo, until))
 
     async def over(self, repo: Repository, until: int) -> None:
         """The quiet hours are over: what was held back is told in the repository's lane."""
         now = int(self._clock())
-        await self._database.write(lambda tx: _enqueue(tx, RELEASE, repo, until, lane=f"repo:{repo.id}", at=now))
+        await self._database.write(lambda tx: _lay(tx, RELEASE, repo, until, at=now))
 
     async def of(self, repo: Repository) -> list[Run]:
         """The runs that wait in a repository, in the order in which they were started."""
@@ -58,16 +58,15 @@ class Held:
         await self._database.write(lambda tx: effects.forget(tx, _key(run)))
 
 
-async def _enqueue(tx: AsyncConnection, kind: str, repo: Repository, until: int, *, lane: str, at: int) -> None:
-    await inbox.enqueue(
-        tx,
-        kind=kind,
-        dedupe=f"{kind}:{repo.id}:{until}",
-        lane=lane,
-        args=msgspec.json.encode(Release(repo_id=repo.id, until=until)),
-        run_at_ms=at * 1000,
-        installation_id=repo.installation_id,
-    )
+async def _wait(tx: AsyncConnection, repo: Repository, until: int) -> None:
+    await _lay(tx, HELD, repo, until, at=until, lane=lane_beside(repo.id, HELD))
+
+
+async def _lay(
+    tx: AsyncConnection, kind: str, repo: Repository, until: int, *, at: int, lane: str | None = None
+) -> None:
+    work, dedupe = Release(repo_id=repo.id, until=until), f"{kind}:{repo.id}:{until}"
+    await lay(tx, kind, work, dedupe=dedupe, at_ms=at * 1000, installation_id=repo.installation_id, lane=lane)
 
 
 def _key(run: Run) -> str:

@@ -16,10 +16,11 @@ from bot.errors import Forbidden, Gone, NotFound, Retry
 from bot.events import RepositoryRef, as_stored
 from bot.github.client import GitHub
 from bot.github.gateway import Gateway
+from bot.lanes import lane_beside, lay
 from bot.monitor import PipelineMonitor
 from bot.work import BACKFILL, LOOK_UP, REFRESH, Follow, LookUp
 from bot.work import Backfill as BackfillOrder
-from storage import effects, failures, inbox, installations, runs
+from storage import effects, failures, installations, runs
 from storage.database import Database
 from storage.model import HISTORY, Repository, Run
 
@@ -47,14 +48,14 @@ async def order_backfill(tx: AsyncConnection, repo: Repository, *, since: int, u
     """Put the reading of a repository's history into the queue; its key. Times in epoch seconds."""
     order = BackfillOrder(repo_id=repo.id, since=since, until=until, limit=limit)
     key = backfill_key(order)
-    await inbox.enqueue(
+    await lay(
         tx,
-        kind=BACKFILL,
+        BACKFILL,
+        order,
         dedupe=key,
-        lane=f"repo:{repo.id}:backfill",
-        args=msgspec.json.encode(order),
-        run_at_ms=now * 1000,
+        at_ms=now * 1000,
         installation_id=repo.installation_id,
+        lane=lane_beside(repo.id, BACKFILL),
         priority=HISTORY,
     )
     return key
@@ -63,15 +64,8 @@ async def order_backfill(tx: AsyncConnection, repo: Repository, *, since: int, u
 async def order_look_up(tx: AsyncConnection, run: Run, now: int) -> None:
     """Have GitHub asked what became of a run."""
     order = LookUp(repo_id=run.repo_id, run_id=run.run_id, run_attempt=run.run_attempt)
-    await inbox.enqueue(
-        tx,
-        kind=LOOK_UP,
-        dedupe=f"{LOOK_UP}:{run.repo_id}:{run.run_id}",
-        lane=f"repo:{run.repo_id}",
-        args=msgspec.json.encode(order),
-        run_at_ms=now * 1000,
-        installation_id=run.installation_id,
-    )
+    dedupe = f"{LOOK_UP}:{run.repo_id}:{run.run_id}"
+    await lay(tx, LOOK_UP, order, dedupe=dedupe, at_ms=now * 1000, installation_id=run.installation_id)
 
 
 class HistoryWork:
@@ -180,16 +174,9 @@ class HistoryWork:
             mended = await failures.mended_in_pulls(tx, order.repo_id, order.since, MOST_MENDED)
             if not mended:
                 return
-            args = Follow(repo_id=order.repo_id, fingerprints=tuple(mended), commit="")
-            await inbox.enqueue(
-                tx,
-                kind=REFRESH,
-                dedupe=f"{REFRESH}:{backfill_key(order)}:{now}",
-                lane=f"repo:{order.repo_id}",
-                args=msgspec.json.encode(args),
-                run_at_ms=now * 1000,
-                installation_id=repo.installation_id,
-            )
+            again = Follow(repo_id=order.repo_id, fingerprints=tuple(mended), commit="")
+            dedupe = f"{REFRESH}:{backfill_key(order)}:{now}"
+            await lay(tx, REFRESH, again, dedupe=dedupe, at_ms=now * 1000, installation_id=repo.installation_id)
 
         await self._database.write(follow)
 

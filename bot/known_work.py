@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,14 +17,15 @@ from bot.github.joblog import NoLog
 from bot.github.shapes import Job
 from bot.green_logs import first_bytes
 from bot.known_study import Study, as_rule, study
+from bot.lanes import lane_beside, lay
 from bot.log_reader import LogReader
 from bot.perform.comments import comment_thing
 from bot.perform.ledger import Ledger
 from bot.render.known import confirmed_markdown, study_markdown
-from bot.work import KNOWN
+from bot.work import KNOWN, Trial
 from classifiers.classify import OWN_RULES_CUT
 from classifiers.model import Classification, JobFacts
-from storage import effects, inbox, installations, known
+from storage import effects, installations, known
 from storage.database import Database
 from storage.known import COUNTS, EXPIRED, LOOKING, PROPOSED, REFUSED, Known
 from storage.model import HISTORY, Repository, Run
@@ -45,24 +45,17 @@ MOST_ASKED = 5
 """People whose permission is asked for in one look."""
 
 
-class Trial(msgspec.Struct, frozen=True):
-    """Arguments of `KNOWN`."""
-
-    repo_id: int
-    known_id: str
-
-
 async def order_trial(tx: AsyncConnection, one: Known) -> None:
     """Keep what is to be taught, and have it tried."""
     await known.save(tx, one)
-    await inbox.enqueue(
+    await lay(
         tx,
-        kind=KNOWN,
+        KNOWN,
+        Trial(repo_id=one.repo_id, known_id=one.id),
         dedupe=f"{KNOWN}:{one.repo_id}:{one.id}",
-        lane=f"repo:{one.repo_id}:known",
-        args=msgspec.json.encode(Trial(one.repo_id, one.id)),
-        run_at_ms=one.at * 1000,
+        at_ms=one.at * 1000,
         installation_id=one.installation_id,
+        lane=lane_beside(one.repo_id, KNOWN),
         priority=HISTORY,
     )
 

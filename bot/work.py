@@ -34,45 +34,46 @@ KNOWN = "known"
 """Try a pattern that somebody wants to teach, in a lane of its own."""
 
 
-class Backfill(msgspec.Struct, frozen=True, kw_only=True):
-    """Arguments of `BACKFILL`. Times in epoch seconds."""
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of any work."""
 
     repo_id: int
+
+
+class Backfill(Work, frozen=True, kw_only=True):
+    """Arguments of `BACKFILL`. Times in epoch seconds."""
+
     since: int
     until: int
     limit: int
     """Failed runs whose logs are read."""
 
 
-class Release(msgspec.Struct, frozen=True, kw_only=True):
+class Release(Work, frozen=True, kw_only=True):
     """Arguments of `HELD` and `RELEASE`."""
 
-    repo_id: int
     until: int
     """When the quiet hours end, epoch seconds."""
 
 
-class Week(msgspec.Struct, frozen=True, kw_only=True):
+class Week(Work, frozen=True, kw_only=True):
     """Arguments of `DIGEST`: the week that ended at `until` (epoch seconds)."""
 
-    repo_id: int
     until: int
 
 
-class Draw(msgspec.Struct, frozen=True, kw_only=True):
+class Draw(Work, frozen=True, kw_only=True):
     """Arguments of `DASHBOARD`."""
 
-    repo_id: int
     force: bool = False
     """Although it says the same: somebody edited it."""
     said: str = ""
     """What became of the box that was ticked."""
 
 
-class Warn(msgspec.Struct, frozen=True, kw_only=True):
+class Warn(Work, frozen=True, kw_only=True):
     """Arguments of `WARNING`."""
 
-    repo_id: int
     pattern: str
     origin: int
     """Id of the repository where the note stands."""
@@ -80,27 +81,24 @@ class Warn(msgspec.Struct, frozen=True, kw_only=True):
     over: bool
 
 
-class LookUp(msgspec.Struct, frozen=True, kw_only=True):
+class LookUp(Work, frozen=True, kw_only=True):
     """Arguments of `LOOK_UP`."""
 
-    repo_id: int
     run_id: int
     run_attempt: int
 
 
-class Follow(msgspec.Struct, frozen=True):
+class Follow(Work, frozen=True, kw_only=True):
     """Arguments of `NOTIFY` and `REFRESH`."""
 
-    repo_id: int
     fingerprints: tuple[str, ...]
     commit: str
     """Only the check run on this commit; empty: wherever they are red."""
 
 
-class Weigh(msgspec.Struct, frozen=True, kw_only=True):
+class Weigh(Work, frozen=True, kw_only=True):
     """Arguments of `HAND_OFF`."""
 
-    repo_id: int
     fingerprint: str
     run_id: int
     run_attempt: int
@@ -109,12 +107,17 @@ class Weigh(msgspec.Struct, frozen=True, kw_only=True):
     daily: int
 
 
-class Assign(msgspec.Struct, frozen=True, kw_only=True):
+class Assign(Work, frozen=True, kw_only=True):
     """Arguments of `AGENT`."""
 
-    repo_id: int
     fingerprint: str
     number: int
     base_branch: str
     at: int
     """When it was decided, epoch seconds."""
+
+
+class Trial(Work, frozen=True, kw_only=True):
+    """Arguments of `KNOWN`."""
+
+    known_id: str

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.boxes import Box, offered
-from bot.config_source import ConfigSource
 from bot.dashboard import PipelineDashboard, question
-from bot.errors import Forbidden, Gone, NotFound, Retry
+from bot.errors import Forbidden, Gone, NotFound
 from bot.github.client import GitHub
-from bot.github.gateway import Gateway
-from bot.perform.ledger import Ledger
-from bot.perform.standing import standing_issue
-from bot.quiet import quiet_until
+from bot.lanes import lane_beside, lay
+from bot.perform.standing import Standing, standing_issue
 from bot.render.dashboard_issue import dashboard_issue
 from bot.work import DASHBOARD, Draw
-from storage import digests, effects, failures, inbox, installations, issues, schedules, words
+from storage import digests, effects, failures, installations, issues, schedules, words
 from storage.database import Database
 from storage.model import HISTORY, Repository
 from storage.windows import DAY
@@ -63,39 +57,24 @@ async def order(database: Database, now: int) -> None:
 
 
 async def _enqueue(tx: AsyncConnection, repo: Repository, draw: Draw, at: int, key: str = "") -> None:
-    await inbox.enqueue(
+    await lay(
         tx,
-        kind=DASHBOARD,
+        DASHBOARD,
+        draw,
         dedupe=f"{board_key(repo.id)}:{key}",
-        lane=f"repo:{repo.id}:{DASHBOARD}",
-        args=msgspec.json.encode(draw),
-        run_at_ms=at * 1000,
+        at_ms=at * 1000,
         installation_id=repo.installation_id,
+        lane=lane_beside(repo.id, DASHBOARD),
         priority=HISTORY,
     )
 
 
-class Boards:
+class Boards(Standing):
     """Draws dashboard issues, in a lane of their own."""
-
-    def __init__(
-        self,
-        database: Database,
-        gateway: Gateway,
-        ledger: Ledger,
-        configs: ConfigSource,
-        *,
-        clock: Callable[[], float],
-    ) -> None:
-        self._database = database
-        self._gateway = gateway
-        self._ledger = ledger
-        self._configs = configs
-        self._clock = clock
 
     async def want(self, repo: Repository, *, force: bool = False, said: str = "", key: str = "") -> None:
         """Have it drawn: at once where somebody ticked a box, else once it is due."""
-        now = int(self._clock())
+        now = self._now()
         draw = Draw(repo_id=repo.id, force=force, said=said)
 
         async def enqueue(tx: AsyncConnection) -> None:
@@ -106,7 +85,7 @@ class Boards:
 
     async def follow(self, repo: Repository) -> None:
         """After a failed run, whose configuration was read just now: this costs no call."""
-        settings = (await self._configs.of(repo, await self._gateway.client(repo.installation_id))).settings
+        _, settings = await self._reach(repo)
         if settings.dashboard_issue and settings.enabled:
             await self.want(repo)
 
@@ -117,21 +96,19 @@ class Boards:
 
     async def _offered(self, conn: AsyncConnection, repo: Repository) -> tuple[Box, ...]:
         red = await failures.open_on_branch(conn, repo.id, repo.default_branch)
-        muted = await words.muted(conn, repo.id, {failure.fingerprint for failure in red}, int(self._clock()))
+        muted = await words.muted(conn, repo.id, {failure.fingerprint for failure in red}, self._now())
         told = frozenset(issue.fingerprint for issue in await issues.open_issues(conn, repo.id))
         return offered(red, frozenset(muted), told)
 
     async def draw(self, order: Draw, repo: Repository) -> None:
         """Write it where it is wanted and says something else than before."""
-        github = await self._gateway.client(repo.installation_id)
-        settings = (await self._configs.of(repo, github)).settings
-        key, now = board_key(repo.id), int(self._clock())
+        github, settings = await self._reach(repo)
+        key, now = board_key(repo.id), self._now()
         if not settings.dashboard_issue or not settings.enabled:
             await self._database.write(lambda tx: schedules.forget(tx, key))
             return
-        until = quiet_until(settings.quiet_hours, now)
-        if until is not None and await self._ledger.known(key) is None:
-            raise Retry("a new issue waits for the end of the quiet hours", after=until - now, counts=False)
+        if await self._ledger.known(key) is None:
+            self._when_not_quiet(settings, "a new issue")
         await self._database.write(lambda tx: schedules.put(tx, key, now, EVERY))
         try:
             await self._write(order, repo, github, now)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.config_source import ConfigSource
-from bot.errors import Forbidden, Gone, NotFound, Retry
+from bot.errors import Forbidden, Gone, NotFound
 from bot.github.client import GitHub
-from bot.github.gateway import Gateway
+from bot.lanes import lane_beside, lay
 from bot.perform.comments import comment_thing
-from bot.perform.ledger import Ledger
-from bot.perform.standing import standing_issue
-from bot.quiet import quiet_until
+from bot.perform.standing import Standing, standing_issue
 from bot.render.digest import digest, digest_issue
 from bot.work import DIGEST, Week
-from storage import dashboards, digests, effects, inbox, installations, schedules
+from storage import dashboards, digests, effects, installations, schedules
 from storage.database import Database
 from storage.digests import WEEK, Digest
 from storage.model import HISTORY, Repository
@@ -62,46 +56,27 @@ async def order(database: Database, now: int) -> int:
 
 
 async def _enqueue(tx: AsyncConnection, repo: Repository, until: int, at_ms: int) -> None:
-    await inbox.enqueue(
+    await lay(
         tx,
-        kind=DIGEST,
+        DIGEST,
+        Week(repo_id=repo.id, until=until),
         dedupe=f"{DIGEST}:{repo.id}:{until}",
-        lane=f"repo:{repo.id}:{DIGEST}",
-        args=msgspec.json.encode(Week(repo_id=repo.id, until=until)),
-        run_at_ms=at_ms,
+        at_ms=at_ms,
         installation_id=repo.installation_id,
+        lane=lane_beside(repo.id, DIGEST),
         priority=HISTORY,
     )
 
 
-class Digests:
+class Digests(Standing):
     """Posts one week of one repository."""
-
-    def __init__(
-        self,
-        database: Database,
-        gateway: Gateway,
-        ledger: Ledger,
-        configs: ConfigSource,
-        *,
-        clock: Callable[[], float],
-    ) -> None:
-        self._database = database
-        self._gateway = gateway
-        self._ledger = ledger
-        self._configs = configs
-        self._clock = clock
 
     async def post(self, week: Week, repo: Repository) -> None:
         """A comment on the repository's digest issue. Retry, at no cost, while it is quiet there."""
-        github = await self._gateway.client(repo.installation_id)
-        settings = (await self._configs.of(repo, github)).settings
+        github, settings = await self._reach(repo)
         if settings.digest != "weekly" or not settings.enabled:
             return
-        now = int(self._clock())
-        until = quiet_until(settings.quiet_hours, now)
-        if until is not None:
-            raise Retry("the digest waits for the end of the quiet hours", after=until - now, counts=False)
+        self._when_not_quiet(settings, "the digest")
         async with self._database.read() as conn:
             found = await _digest(conn, repo, week.until)
         try:

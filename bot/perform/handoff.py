@@ -20,12 +20,13 @@ from bot.github.client import GitHub
 from bot.github.gateway import Gateway
 from bot.github.shapes import CrossReferenceShape
 from bot.handoff import Allowance, HandOff, HandOffFacts, Mention, Progress, Signs, Stage
+from bot.lanes import lay
 from bot.perform.comments import comment_thing
 from bot.perform.ledger import Ledger
 from bot.render.handoff import KIND
 from bot.render.handoff import handoff as comment
-from bot.work import AGENT, HAND_OFF, Assign, Weigh
-from storage import effects, failures, inbox, issues, runs, words
+from bot.work import AGENT, HAND_OFF, Assign, Weigh, Work
+from storage import effects, failures, issues, runs, words
 from storage.database import Database
 from storage.model import Repository, Run
 
@@ -96,7 +97,7 @@ class HandOffs:
         async def enqueue(tx: AsyncConnection) -> None:
             for each in plans:
                 dedupe = f"{HAND_OFF}:{repo.id}:{each.fingerprint}:{run.run_id}:{run.run_attempt}"
-                await self._enqueue(tx, HAND_OFF, dedupe, f"repo:{repo.id}", each, repo)
+                await self._lay(tx, HAND_OFF, each, repo, dedupe=dedupe)
 
         await self._database.write(enqueue)
 
@@ -140,20 +141,13 @@ class HandOffs:
     async def _begin(self, tx: AsyncConnection, order: Assign, repo: Repository) -> None:
         key = handoff_key(repo.id, order.fingerprint)
         await effects.intend(tx, key=key, kind=EFFECT, repo_id=repo.id, now=order.at)
-        await self._enqueue(tx, AGENT, f"{AGENT}:{key}:{order.at}", key, order, repo)
+        await self._lay(tx, AGENT, order, repo, dedupe=f"{AGENT}:{key}:{order.at}", lane=key)
 
-    async def _enqueue(
-        self, tx: AsyncConnection, kind: str, dedupe: str, lane: str, args: msgspec.Struct, repo: Repository
+    async def _lay(
+        self, tx: AsyncConnection, kind: str, work: Work, repo: Repository, *, dedupe: str, lane: str | None = None
     ) -> None:
-        await inbox.enqueue(
-            tx,
-            kind=kind,
-            dedupe=dedupe,
-            lane=lane,
-            args=msgspec.json.encode(args),
-            run_at_ms=int(self._clock() * 1000),
-            installation_id=repo.installation_id,
-        )
+        now_ms = int(self._clock() * 1000)
+        await lay(tx, kind, work, dedupe=dedupe, at_ms=now_ms, installation_id=repo.installation_id, lane=lane)
 
     # -- in the hand-off's own lane ----------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
-import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +25,7 @@ from bot.config_source import ConfigSource
 from bot.errors import Forbidden, GitHubRefused, Gone, Invalid, NotFound
 from bot.facts import CommitReport, IssueText
 from bot.github.client import GitHub
+from bot.lanes import lay
 from bot.perform.check_run import check_run_thing
 from bot.perform.comments import comment_thing
 from bot.perform.issues import issue_key, issue_thing, update_thing
@@ -35,7 +35,7 @@ from bot.render import issue as issue_text
 from bot.render.pull_request import pull_request
 from bot.repo_config import RepoConfig
 from bot.work import REFRESH, Follow
-from storage import inbox, issues
+from storage import issues
 from storage.database import Database
 from storage.model import Issue, Repository, Run
 
@@ -50,15 +50,8 @@ def pull_comment_key(repo_id: int, number: int) -> str:
 async def check_run_later(repo: Repository, commit: str, now_ms: int, tx: AsyncConnection) -> None:
     """Have the check run written behind everything that waits in the repository's lane already, once for all."""
     follow = Follow(repo_id=repo.id, fingerprints=(), commit=commit)
-    await inbox.enqueue(
-        tx,
-        kind=REFRESH,
-        dedupe=f"{REFRESH}:{repo.id}:{commit}",
-        lane=f"repo:{repo.id}",
-        args=msgspec.json.encode(follow),
-        run_at_ms=now_ms,
-        installation_id=repo.installation_id,
-    )
+    dedupe = f"{REFRESH}:{repo.id}:{commit}"
+    await lay(tx, REFRESH, follow, dedupe=dedupe, at_ms=now_ms, installation_id=repo.installation_id)
 
 
 class Performer:

@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.actions import ConfirmKnown, Correct, ForgetKnown, LiftMute, Notify, Request, Rerun, SetMute, Teach
 from bot.errors import Forbidden, GitHubRefused, UserError
 from bot.github.client import GitHub
 from bot.known_work import confirm, order_trial
+from bot.lanes import lay
 from bot.work import NOTIFY, REFRESH, Follow
-from storage import effects, inbox, known, words
+from storage import effects, known, words
 from storage.database import Database
 from storage.model import Correction, Mute, Repository
 
@@ -143,15 +143,9 @@ class Requests:
         follow = Follow(repo_id=repo.id, fingerprints=fingerprints, commit="")
 
         async def enqueue(tx: AsyncConnection) -> bool:
-            return await inbox.enqueue(
-                tx,
-                kind=kind,
-                dedupe=f"{kind}:{asker.key}:{','.join(fingerprints)}"[:500],
-                lane=f"repo:{repo.id}",
-                args=msgspec.json.encode(follow),
-                run_at_ms=int(self._clock() * 1000),
-                installation_id=repo.installation_id,
-            )
+            dedupe = f"{kind}:{asker.key}:{','.join(fingerprints)}"[:500]
+            now_ms = int(self._clock() * 1000)
+            return await lay(tx, kind, follow, dedupe=dedupe, at_ms=now_ms, installation_id=repo.installation_id)
 
         await self._database.write(enqueue)
 

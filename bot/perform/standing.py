@@ -1,11 +1,19 @@
-"""An issue of ours that stands for itself rather than for a failure: one a repository, found again by its marker."""
+"""What stands for itself rather than for a failure: issues of which a repository has one, and who writes such."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from bot.config_source import ConfigSource
+from bot.errors import Retry
 from bot.facts import IssueText
 from bot.github.client import GitHub
-from bot.perform.ledger import Made, Thing
+from bot.github.gateway import Gateway
+from bot.perform.ledger import Ledger, Made, Thing
+from bot.quiet import quiet_until
 from bot.render.markdown import read_marker
+from bot.repo_config import RepoConfig
+from storage.database import Database
 from storage.model import Effect, Repository
 
 
@@ -31,3 +39,37 @@ def standing_issue(repo: Repository, github: GitHub, *, key: str, kind: str, tex
         return Made(str(shape.number), shape.html_url)
 
     return Thing(key, kind, repo.id, f"{text.title}\n{text.body}", find, make, change)
+
+
+class Standing:
+    """What those have at hand who write by the clock, or of more than one run."""
+
+    def __init__(
+        self,
+        database: Database,
+        gateway: Gateway,
+        ledger: Ledger,
+        configs: ConfigSource,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._ledger = ledger
+        self._configs = configs
+        self._clock = clock
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+    async def _reach(self, repo: Repository) -> tuple[GitHub, RepoConfig]:
+        """GitHub for a repository, and what that wants."""
+        github = await self._gateway.client(repo.installation_id)
+        return github, (await self._configs.of(repo, github)).settings
+
+    def _when_not_quiet(self, settings: RepoConfig, what: str) -> None:
+        """Retry, at no cost, while it is quiet there."""
+        now = self._now()
+        until = quiet_until(settings.quiet_hours, now)
+        if until is not None:
+            raise Retry(f"{what} waits for the end of the quiet hours", after=until - now, counts=False)

@@ -6,24 +6,20 @@ private repository all of the account count, but of the others only public ones 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.config_source import ConfigSource
 from bot.errors import Forbidden, Gone, NotFound, Retry
 from bot.github.client import GitHub
-from bot.github.gateway import Gateway
+from bot.lanes import lane_beside, lay
 from bot.perform.comments import comment_thing
-from bot.perform.ledger import Ledger
-from bot.perform.standing import standing_issue
-from bot.quiet import quiet_until
+from bot.perform.standing import Standing, standing_issue
 from bot.render.warning import over, reference, warning_issue, warning_note
 from bot.work import WARNING, Warn
-from storage import effects, inbox, installations, issues, schedules, spread
+from storage import effects, installations, issues, schedules, spread
 from storage.database import Database
 from storage.model import Failure, Repository
 from storage.spread import HOUR, LEAST, Place, Spread
@@ -115,45 +111,26 @@ async def _tell(tx: AsyncConnection, found: Spread, circle: Circle, now: int) ->
 
 async def _enqueue(tx: AsyncConnection, told: _Told, now: int, *, over: bool) -> None:
     order = Warn(repo_id=told.repo_id, pattern=told.pattern, origin=told.origin, started=told.started, over=over)
-    await inbox.enqueue(
+    await lay(
         tx,
-        kind=WARNING,
+        WARNING,
+        order,
         dedupe=f"{told.name}:{over}",
-        lane=f"repo:{told.repo_id}:{WARNING}",
-        args=msgspec.json.encode(order),
-        run_at_ms=now * 1000,
+        at_ms=now * 1000,
         installation_id=told.installation_id,
+        lane=lane_beside(told.repo_id, WARNING),
     )
 
 
-class Warnings:
+class Warnings(Standing):
     """Tells one repository of one spread, or of its end."""
-
-    def __init__(
-        self,
-        database: Database,
-        gateway: Gateway,
-        ledger: Ledger,
-        configs: ConfigSource,
-        *,
-        clock: Callable[[], float],
-    ) -> None:
-        self._database = database
-        self._gateway = gateway
-        self._ledger = ledger
-        self._configs = configs
-        self._clock = clock
 
     async def tell(self, order: Warn, repo: Repository) -> None:
         """Retry, at no cost, while it is quiet there, or the note is not written to which this one refers."""
-        github = await self._gateway.client(repo.installation_id)
-        settings = (await self._configs.of(repo, github)).settings
+        github, settings = await self._reach(repo)
         if not settings.enabled:
             return
-        now = int(self._clock())
-        until = quiet_until(settings.quiet_hours, now)
-        if until is not None:
-            raise Retry("a warning waits for the end of the quiet hours", after=until - now, counts=False)
+        self._when_not_quiet(settings, "a warning")
         async with self._database.read() as conn:
             failure = await spread.newest_in(conn, repo.id, order.pattern)
             issue = await issues.newest(conn, repo.id, failure.fingerprint) if failure else None
@@ -166,7 +143,7 @@ class Warnings:
             elif order.origin == repo.id:
                 await self._note(order, repo, github, failure, number)
             elif number is not None:
-                await self._refer(order, repo, github, number, now)
+                await self._refer(order, repo, github, number, self._now())
         except (Forbidden, Gone, NotFound) as error:
             log.warning("an early warning could not be written", repository=repo.full_name, reason=str(error))
 
