@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +12,15 @@ import pytest
 from bot.demo import deliveries
 from bot.demo.github.records import IssueRecord
 from bot.repo_config import PATH
-from storage import inbox_admin, words
-from tests.end_to_end.world import REPO, World, opened
+from storage import words
+from storage.inbox_admin import JobListing
+from tests.end_to_end.world import REPO, Clock, World, opened
 
 pytestmark = pytest.mark.slow
 
 RERUN = "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs"
 PATCH = "/repos/{owner}/{repo}/issues/{issue_number}"
 BOX = re.compile(r"^- \[ \] (.*) <!-- box=(\w+) -->$", re.MULTILINE)
-
-
-@dataclass
-class Clock:
-    """Ours runs ahead of GitHub's."""
-
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 @dataclass
@@ -53,17 +42,13 @@ class Board:
     async def drawn(self, *, later: float = 0.0) -> None:
         """What is due by then was drawn."""
         self.clock.ahead += later
-        database = self.world.parts.database
-        database.wakeup.ring()
-        async with asyncio.timeout(60):
-            while True:
-                ticket = database.wakeup.ticket
-                async with database.read() as conn:
-                    jobs = await inbox_admin.list_jobs(conn, None, 100)
-                waiting = [job for job in jobs if job.kind == "dashboard" and job.run_at_ms / 1000 <= self.clock()]
-                if not waiting and not any(job.kind in {"delivery", "refresh", "notify"} for job in jobs):
-                    return
-                await database.wakeup.wait(ticket, 0.1)
+        self.world.parts.database.wakeup.ring()
+        await self.world.jobs(lambda jobs: not any(map(self._due, jobs)))
+
+    def _due(self, job: JobListing) -> bool:
+        if job.kind == "dashboard":
+            return job.run_at_ms / 1000 <= self.clock()
+        return job.kind in {"delivery", "refresh", "notify"}
 
     async def edit(self, body: str, *, sender: str = "octocat") -> None:
         """Somebody saves the issue with this body."""

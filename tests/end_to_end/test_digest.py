@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,21 +11,10 @@ import pytest
 
 from bot.perform.digests import week_end
 from bot.repo_config import PATH
-from storage import inbox_admin
 from storage.digests import WEEK
-from tests.end_to_end.world import REPO, World, opened
+from tests.end_to_end.world import REPO, Clock, World, opened
 
 pytestmark = pytest.mark.slow
-
-
-@dataclass
-class Clock:
-    """Ours runs ahead of GitHub's."""
-
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 @dataclass
@@ -43,16 +31,7 @@ class Weeks:
         await self.world.parts.upkeep.once(sweeping=False)
         # Repositories take turns; the last one's is within a few seconds.
         self.clock.ahead += 60
-        database = self.world.parts.database
-        database.wakeup.ring()
-        async with asyncio.timeout(60):
-            while True:
-                ticket = database.wakeup.ticket
-                async with database.read() as conn:
-                    jobs = await inbox_admin.list_jobs(conn, None, 100)
-                if not any(job.kind == "digest" for job in jobs):
-                    return
-                await database.wakeup.wait(ticket, 0.1)
+        await self.world.none_left("digest")
 
 
 @pytest.fixture

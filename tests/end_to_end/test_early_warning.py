@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.demo.github.records import IssueRecord
-from storage import inbox_admin
-from tests.end_to_end.world import PYTEST_LOG, World, opened
+from storage.inbox_admin import JobListing
+from tests.end_to_end.world import PYTEST_LOG, Clock, World, opened
 
 pytestmark = pytest.mark.slow
 
@@ -25,14 +23,10 @@ DISK_LOG = """2026-11-20T10:00:01.0000000Z ##[group]Run cp -r build /mnt/out
 """
 
 
-@dataclass
-class Clock:
-    """Ours runs ahead of GitHub's."""
-
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
+def _done_or_early(jobs: list[JobListing]) -> bool:
+    """All is told, or something waits for the note to which it refers."""
+    warnings = [job for job in jobs if job.kind == "warning"]
+    return not warnings or any(job.run_at_ms and "not written yet" in job.last_error for job in warnings)
 
 
 @dataclass
@@ -51,19 +45,8 @@ class Account:
         """The clock's work is done."""
         self.clock.ahead += later
         await self.world.parts.upkeep.once(sweeping=False)
-        database = self.world.parts.database
-        async with asyncio.timeout(60):
-            while True:
-                ticket = database.wakeup.ticket
-                async with database.read() as conn:
-                    jobs = await inbox_admin.list_jobs(conn, None, 100)
-                waiting = [job for job in jobs if job.kind == "warning"]
-                if not waiting:
-                    return
-                if any("not written yet" in job.last_error for job in waiting):
-                    await database.write(lambda tx: tx.exec_driver_sql("UPDATE jobs SET run_at_ms = 0 WHERE state = 0"))
-                    database.wakeup.ring()
-                await database.wakeup.wait(ticket, 0.1)
+        while any(job.kind == "warning" for job in await self.world.jobs(_done_or_early)):
+            await self.world.due_now()
 
     def issues(self, name: str) -> list[IssueRecord]:
         found = self.world.state.repository(name).issues

@@ -10,7 +10,7 @@ from storage import known
 from storage.known import Known
 from tests.end_to_end.test_changes import BRANCH, typed
 from tests.end_to_end.test_conclusions import failures_of
-from tests.end_to_end.world import PYTEST_LOG, REPO, World, opened
+from tests.end_to_end.world import PYTEST_LOG, REPO, Clock, World, opened
 
 pytestmark = pytest.mark.slow
 
@@ -151,18 +151,6 @@ async def test_near_misses_are_named(world: World) -> None:
     await world.fail("src/main.c:4:1: error: unknown type name 'customer_accounts'\n", branch="other")
     conversation = await typed(world, "/pipeline known \"type name 'customer_account'\" build")
     assert re.search(r"Near misses.*customer_accounts", conversation[-1].body, re.DOTALL)
-
-
-class Clock:
-    """The time of day, moved ahead."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        import time
-
-        return time.time() + self.ahead
 
 
 def calls(world: World) -> int:

@@ -13,23 +13,12 @@ import pytest
 
 from bot.demo import deliveries
 from bot.repo_config import PATH
-from storage import inbox_admin
-from tests.end_to_end.world import REPO, RUFF_LOG, World, opened
+from tests.end_to_end.world import REPO, RUFF_LOG, Clock, World, opened
 
 pytestmark = pytest.mark.slow
 
 HOUR = 3600
 TOKEN = "a user's token"
-
-
-@dataclass
-class Clock:
-    """Ours runs ahead of GitHub's."""
-
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 @dataclass
@@ -42,16 +31,7 @@ class Night:
     async def passes(self) -> None:
         """The hour is over, and what waited is worked off."""
         self.clock.ahead = 1.5 * HOUR
-        database = self.world.parts.database
-        database.wakeup.ring()
-        async with asyncio.timeout(60):
-            while True:
-                ticket = database.wakeup.ticket
-                async with database.read() as conn:
-                    jobs = await inbox_admin.list_jobs(conn, None, 100)
-                if not any(job.kind in {"held", "release", "handoff"} for job in jobs):
-                    return
-                await database.wakeup.wait(ticket, 0.1)
+        await self.world.none_left("held", "release", "handoff")
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Until work that nobody waits for has done it."""

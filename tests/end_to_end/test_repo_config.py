@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from bot.repo_config import PATH
 from tests.end_to_end.test_changes import typed
 from tests.end_to_end.test_conclusions import calls, failures_of
 from tests.end_to_end.test_token_mode import red, token_world  # noqa: F401
-from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, World, opened
+from tests.end_to_end.world import PYTEST_LOG, REPO, RUFF_LOG, Clock, World, opened
 
 pytestmark = pytest.mark.slow
 
@@ -23,16 +21,6 @@ CONTENTS = "/repos/{owner}/{repo}/contents/{path}"
 DEVICE_LOG = PYTEST_LOG.replace("1 failed in 0.05s", "1 failed in 0.06s").replace(
     "2026-11-20T10:00:06", "2026-11-20T10:00:05.5Z FLAKY DEVICE 7\n2026-11-20T10:00:06"
 )
-
-
-@dataclass
-class Clock:
-    """The program's time, which a test may let pass."""
-
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from storage import inbox_admin, runs, schedules
 from storage.model import Run
 from storage.tables import pipeline_failures, pipeline_runs
 from storage.tables import schedules as table
-from tests.end_to_end.world import REPO, World, opened
+from tests.end_to_end.world import REPO, Clock, World, opened
 
 pytestmark = pytest.mark.slow
 
@@ -25,16 +25,6 @@ ATTEMPTS = "/app/hook/deliveries/{delivery_id}/attempts"
 LIST = "/app/hook/deliveries"
 HOUR = 3600
 DAY = 86_400
-
-
-class Clock:
-    """Time that goes on by itself, and further when told."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 @pytest.fixture

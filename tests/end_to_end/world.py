@@ -19,6 +19,7 @@ from bot.demo.github.server import StandInGitHub
 from bot.demo.github.state import GitHubState
 from bot.demo.webhooks import Delivery, sign
 from storage import inbox_admin
+from storage.inbox_admin import JobListing
 from tests.openapi import check_request
 
 SECRET = "a webhook secret"
@@ -45,6 +46,16 @@ RUFF_LOG = """2026-11-20T10:00:01.0000000Z ##[group]Run ruff check .
 2026-11-20T10:00:02.1000000Z Found 1 error.
 2026-11-20T10:00:02.2000000Z ##[error]Process completed with exit code 1.
 """
+
+
+@dataclass
+class Clock:
+    """The program's time: real, and put forward where a test would have to wait. GitHub keeps its own."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
 
 
 @dataclass
@@ -93,17 +104,31 @@ class World:
         """GitHub says that the run completed."""
         assert await self.send(deliveries.workflow_run(self.state, run)) == 202
 
-    async def hurry(self) -> None:
-        """Once the work was put back: let it be due now, instead of waiting as long as it would."""
+    async def jobs(self, come_to: Callable[[list[JobListing]], bool]) -> list[JobListing]:
+        """What lies in the inbox, once that is so."""
         database = self.parts.database
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 ticket = database.wakeup.ticket
                 async with database.read() as conn:
-                    waiting = [job for job in await inbox_admin.list_jobs(conn, "waiting", 100) if job.last_error]
-                if waiting:
-                    break
+                    found = await inbox_admin.list_jobs(conn, None, 100)
+                if come_to(found):
+                    return found
                 await database.wakeup.wait(ticket, 0.1)
+
+    async def none_left(self, *kinds: str) -> None:
+        """Until no work of these kinds waits or runs; what has become due meanwhile is begun at once."""
+        self.parts.database.wakeup.ring()
+        await self.jobs(lambda found: not any(job.kind in kinds for job in found))
+
+    async def hurry(self) -> None:
+        """Once the work was put back: let it be due now, instead of waiting as long as it would."""
+        await self.jobs(lambda found: any(job.state == "waiting" and job.last_error for job in found))
+        await self.due_now()
+
+    async def due_now(self) -> None:
+        """Nothing waits any longer."""
+        database = self.parts.database
         await database.write(lambda tx: tx.exec_driver_sql("UPDATE jobs SET run_at_ms = 0 WHERE state = 0"))
         database.wakeup.ring()
 
