@@ -52,6 +52,8 @@ async def test_this_version_works_on_while_a_newer_one_has_migrated_already(
 async def test_the_commands_that_read_do_not_refuse_a_newer_database(database: Database, database_url: str) -> None:
     await database.write(add_what_a_newer_version_might)
     reader = await Database.open(database_url, readonly=True)
+    async with reader.read() as conn:
+        assert (await conn.execute(text("SELECT version_num FROM alembic_version"))).scalar_one() == "9999"
     await reader.close()
 
 
