@@ -249,8 +249,9 @@ class PipelineMonitor:
             red = tuple(replace(f, crossed=True) for f in late if (f.run_id, f.run_attempt) == (run_id, attempt))
             if its is not None:
                 await self._act(its, repo, red, github, (), stale=False)
-        # Only now: work that breaks off before this is done again from here.
-        await self._database.write(lambda tx: failures.mark_crossed(tx, late))
+        if late:
+            # Only now: work that breaks off before this is done again from here.
+            await self._database.write(lambda tx: failures.mark_crossed(tx, late))
 
     async def _store(
         self, run: Run, repo: Repository, reading: Reading, settings: RepoConfig = DEFAULTS

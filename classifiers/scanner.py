@@ -269,18 +269,17 @@ class _Found:
         job, step = self._names or ("", "")
         return Scan(ordered, tuple(anchors), counts, head, tail, lines, size, self._job or job, step, own, cut)
 
-    def _confirm(self, index: int, chunk: Chunk, place: int, line: bytes) -> bool:
+    def _confirm(self, index: int, chunk: Chunk, place: int, line: bytes) -> None:
         rule = self._rules[index]
         if self._post and not rule.anywhere:
-            return False
+            return
         for state in line.split(b"\r") if b"\r" in line else (line,):
             match = rule.search(state) or _unmarked(rule, state)
             if match:
                 number = chunk.first + place
                 kept = self._echo if number <= self.echo_end else self._hits
                 kept.append(Hit(rule, number, state, match, chunk.window))
-                return True
-        return False
+                return
 
     def _confirm_own(self, index: int, chunk: Chunk, place: int, line: bytes) -> None:
         if self._post or self._own is None:

@@ -23,7 +23,7 @@ from tests.end_to_end.processes import ROOT
 from tests.end_to_end.world import REPO, RUFF_LOG, World
 from tests.factories import a_repository
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("beside")]
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -33,15 +33,6 @@ OTHER = "octo/other-secret"
 needs_the_extra = pytest.mark.skipif(
     importlib.util.find_spec("mcp") is None, reason="the extra `mcp` is not installed: pip install '.[mcp]'"
 )
-
-
-@pytest.fixture(autouse=True)
-def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same database as the server's."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_APP_ID", "GITHUB_TOKEN", "WEBHOOK_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'pipeline.db'}")
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from tests.end_to_end.test_changes import BRANCH, done, typed
 from tests.end_to_end.test_conclusions import failures_of
 from tests.end_to_end.world import World
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("beside")]
 
 _failures = pipeline_failures.c
 OLD = {
@@ -46,15 +45,6 @@ def answer_of(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     found: dict[str, Any] = json.loads(line)
     return found
-
-
-@pytest.fixture(autouse=True)
-def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same database as the server's."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_APP_ID", "GITHUB_TOKEN", "WEBHOOK_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'pipeline.db'}")
 
 
 async def test_what_is_judged_now_says_by_which_rules(world: World, capsys: pytest.CaptureFixture[str]) -> None:

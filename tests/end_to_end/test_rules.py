@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,16 +12,7 @@ from bot.cli.program import run
 from tests.end_to_end.test_changes import BRANCH, typed
 from tests.end_to_end.world import RUFF_LOG, World
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same database as the server's."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_APP_ID", "GITHUB_TOKEN", "WEBHOOK_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'pipeline.db'}")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("beside")]
 
 
 async def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

@@ -7,11 +7,10 @@ import gzip
 import importlib.metadata
 import importlib.util
 import json
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from bot import logs
 from bot.telemetry import sentry, spans
 from tests.end_to_end.world import REPO, opened
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("logging_kept")]
 
 TOKEN = "ghp_" + "A1b2C3d4" * 4 + "abcd"
 HAS_SENTRY = importlib.util.find_spec("sentry_sdk") is not None
@@ -32,14 +31,6 @@ HAS_OTEL = {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} <= {
     str(one.name).lower() for one in importlib.metadata.distributions()
 }
 """The extra itself: a part of it comes along with other packages."""
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    handlers = list(logging.root.handlers)
-    yield
-    structlog.reset_defaults()
-    logging.root.handlers = handlers
 
 
 @asynccontextmanager
